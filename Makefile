@@ -1,0 +1,36 @@
+# make demo, make test: see README.md. Everything is set up in .venv; nothing else of this machine is changed.
+PYTHON ?= python3
+BIN := .venv/bin
+# Our pins alone decide what is installed.
+PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: install demo test check bench constraints clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv 2>/dev/null || { rm -rf .venv; apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv .venv; }
+	$(PIP) install hatchling editables
+	$(PIP) install --no-build-isolation --editable '.[all,dev]'
+	touch $@
+
+demo: install
+	$(BIN)/python examples/anagrams/demo.py
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python bench/embedded.py
+
+constraints: install
+	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --all-extras --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m saltant`."""
+
+from saltant.cli import main
+
+main()

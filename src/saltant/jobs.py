@@ -1,0 +1,80 @@
+"""What server and worker say to each other about one attempt of a task instance."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from saltant.reasons import Reason, end_state
+from saltant.states import State
+
+
+class Kind(StrEnum):
+    """What a worker must be able to run."""
+
+    EXECUTABLE = "executable"
+    DOCKER = "docker"
+    SINGULARITY = "singularity"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of an instance: the name under which leases are held. Attempts count from 1."""
+
+    uuid: UUID
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The hint that an attempt may be claimed. Losing or repeating one does no harm."""
+
+    attempt: Attempt
+    queue: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a worker needs to run a claimed attempt: the instance's snapshot of its type, and its arguments."""
+
+    attempt: Attempt
+    kind: Kind
+    command_to_run: str
+    arguments: dict[str, Any]
+    environment_variables: list[str] = field(default_factory=list)
+    json_file_option: str | None = None
+    container_image: str | None = None
+    logs_path: str | None = None
+    results_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended, as its worker saw it. What cannot be known is None.
+
+    Attributes:
+        reason: why it ended.
+        message: a sentence for people, with the particulars.
+        exit_code: the program's exit code, where it exited by itself.
+        signal: the number of the signal that killed the program.
+        started: when the program was started (timezone-aware).
+        finished: when nothing of it was alive any more (timezone-aware).
+        cpu_seconds: user and system time of the whole tree, in seconds.
+        peak_memory: the tree's largest resident memory, in bytes.
+    """
+
+    reason: Reason
+    message: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+
+    @property
+    def state(self) -> State:
+        """The state in which this end leaves the instance."""
+        return end_state(self.reason, self.exit_code)

@@ -1,0 +1,62 @@
+"""Hands instances to the engine that this server runs with."""
+
+import logging
+
+from saltant.engine import Engine, EngineUnavailable
+from saltant.jobs import Attempt, Kind, Ticket
+from saltant.server.tasks.models import TaskInstance
+from saltant.states import WAITING, State
+
+log = logging.getLogger("saltant.dispatch")
+
+_engine: Engine | None = None
+
+
+def use(engine: Engine | None) -> None:
+    """Set the engine of this process."""
+    global _engine
+    _engine = engine
+
+
+def engine() -> Engine:
+    """The engine of this process.
+
+    Raises:
+        EngineUnavailable: none was set.
+    """
+    if _engine is None:
+        raise EngineUnavailable("This process has no engine.")
+    return _engine
+
+
+def publish(instance: TaskInstance, queue: str) -> bool:
+    """Send the ticket of a waiting instance; False if the engine could not take it, and the sweeper will try again."""
+    ticket = Ticket(Attempt(instance.uuid, instance.attempt), queue, Kind(instance.kind))
+    try:
+        engine().publish(ticket)
+    except EngineUnavailable as error:
+        log.warning("%s stays created: %s", instance.uuid, error)
+        return False
+    # A worker may have claimed it already: then this changes nothing.
+    TaskInstance.objects.filter(pk=instance.pk, state=State.CREATED).update(state=State.PUBLISHED)
+    return True
+
+
+def publish_waiting(**filters: object) -> int:
+    """Send the tickets of all waiting instances that match, oldest first; returns how many were sent."""
+    waiting = TaskInstance.objects.filter(state__in=WAITING, **filters).order_by("id").select_related("task_queue")
+    columns = ("pk", "uuid", "attempt", "kind", "state", "task_queue__name")
+    sent = 0
+    for instance in waiting.only(*columns).iterator():
+        if not publish(instance, instance.task_queue.name):
+            break
+        sent += 1
+    return sent
+
+
+def cancel(instance: TaskInstance) -> None:
+    """Hurry a cancel on its way. Heartbeats bring it too, so a lost hint costs only time."""
+    try:
+        engine().cancel(instance.uuid)
+    except EngineUnavailable as error:
+        log.warning("The cancel of %s comes with the next heartbeat: %s", instance.uuid, error)

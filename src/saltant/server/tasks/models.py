@@ -1,0 +1,208 @@
+"""Task types, whitelists, queues, instances and their attempts.
+
+One table of types and one of instances, with a class column, so that claim, sweeper and pages exist once.
+"""
+
+import uuid
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from saltant.jobs import Kind
+from saltant.reasons import Reason
+from saltant.server.tasks.fields import JSONTextField
+from saltant.states import State
+
+
+def choices(values: type[StrEnum]) -> list[tuple[str, str]]:
+    """The choices of a column that holds one of `values`."""
+    return [(member.value, member.value) for member in values]
+
+
+class TaskClass(models.TextChoices):
+    """The two classes of tasks, each with paths of its own in the API."""
+
+    EXECUTABLE = "executable"
+    CONTAINER = "container"
+
+
+class ContainerType(models.TextChoices):
+    """What runs a container."""
+
+    DOCKER = "docker"
+    SINGULARITY = "singularity"
+
+
+class OwnedModel(models.Model):
+    """What has an owner. Deleting a user leaves it, without one."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        abstract = True
+
+
+class TaskType(OwnedModel):
+    """What can be run."""
+
+    task_class = models.CharField(max_length=10, choices=TaskClass)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    datetime_created = models.DateTimeField(default=timezone.now, editable=False)
+    command_to_run = models.CharField(max_length=400)
+    environment_variables: Any = JSONTextField(default=list, blank=True)
+    required_arguments: Any = JSONTextField(default=list, blank=True)
+    required_arguments_default_values: Any = JSONTextField(default=dict, blank=True)
+    json_file_option = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001 - the wire tells null from ""
+    logs_path = models.CharField(max_length=400, null=True, blank=True)  # noqa: DJ001
+    results_path = models.CharField(max_length=400, null=True, blank=True)  # noqa: DJ001
+    container_image = models.CharField(max_length=200, blank=True, default="")
+    container_type = models.CharField(max_length=11, choices=ContainerType, blank=True, default="")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["task_class", "name"], name="unique_task_type_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def kind(self) -> Kind:
+        """What a worker must be able to run."""
+        return Kind(self.container_type or Kind.EXECUTABLE)
+
+
+class TaskWhitelist(OwnedModel):
+    """Task types that the queues which hold this whitelist run."""
+
+    name = models.CharField(max_length=50, unique=True)
+    description = models.TextField(blank=True, default="")
+    task_types: "models.ManyToManyField[TaskType, Any]" = models.ManyToManyField(TaskType, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TaskQueue(OwnedModel):
+    """A set of machines."""
+
+    name = models.CharField(max_length=50, unique=True, validators=[RegexValidator(r"^[\w@+-]+\Z")])
+    description = models.TextField(blank=True, default="")
+    private = models.BooleanField(default=False)
+    runs_executable_tasks = models.BooleanField(default=True)
+    runs_docker_container_tasks = models.BooleanField(default=True)
+    runs_singularity_container_tasks = models.BooleanField(default=True)
+    active = models.BooleanField(default=True)
+    whitelists: "models.ManyToManyField[TaskWhitelist, Any]" = models.ManyToManyField(TaskWhitelist, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def accepts(self, kind: Kind) -> bool:
+        """Whether instances of `kind` may be put on this queue."""
+        return {
+            Kind.EXECUTABLE: self.runs_executable_tasks,
+            Kind.DOCKER: self.runs_docker_container_tasks,
+            Kind.SINGULARITY: self.runs_singularity_container_tasks,
+        }[kind]
+
+
+class TaskInstance(OwnedModel):
+    """One run of a task type: its arguments, the snapshot of its type, and where it stands.
+
+    `attempt` is the number of the attempt that may be claimed or is running. While it is leased, a row of
+    `TaskAttempt` with that number holds the lease. Only `tasks.services` writes `state`.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    task_class = models.CharField(max_length=10, choices=TaskClass)
+    name = models.CharField(max_length=200, blank=True, default="")
+    state = models.CharField(max_length=10, choices=choices(State), default=State.CREATED.value)
+    datetime_created = models.DateTimeField(default=timezone.now, editable=False)
+    datetime_finished = models.DateTimeField(null=True, blank=True)
+    arguments: Any = JSONTextField(default=dict, blank=True)
+    task_queue = models.ForeignKey(TaskQueue, on_delete=models.PROTECT, related_name="instances")
+    task_type = models.ForeignKey(TaskType, on_delete=models.PROTECT, related_name="instances")
+
+    kind = models.CharField(max_length=11, choices=choices(Kind))
+    snapshot: Any = JSONTextField()
+    attempt = models.PositiveIntegerField(default=1)
+    datetime_cancelled = models.DateTimeField(null=True, blank=True)
+    cancelled_by = models.CharField(max_length=150, blank=True, default="")
+    reason = models.CharField(max_length=20, choices=choices(Reason), blank=True, default="")
+    message = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["task_class", "-id"], name="instance_class_newest"),
+            # Few rows are unfinished, however many there are: the engine's refill and the sweeper look at these alone.
+            models.Index(
+                fields=["state", "id"],
+                name="instance_unfinished",
+                condition=models.Q(state__in=[state.value for state in State if not state.is_finished]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class TaskAttempt(models.Model):
+    """One claim of an instance by a worker, its lease, and how it ended."""
+
+    instance = models.ForeignKey(TaskInstance, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    worker = models.CharField(max_length=200)
+    lease_expires = models.DateTimeField(null=True)  # null: the lease is over
+    datetime_claimed = models.DateTimeField()
+    datetime_started = models.DateTimeField(null=True)
+    datetime_finished = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=20, choices=choices(Reason), blank=True, default="")
+    message = models.TextField(blank=True, default="")
+    exit_code = models.IntegerField(null=True)
+    signal = models.IntegerField(null=True)
+    cpu_seconds = models.FloatField(null=True)
+    peak_memory = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["instance", "number"], name="unique_attempt_number"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["lease_expires"], name="attempt_lease", condition=models.Q(lease_expires__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id}.{self.number}"
+
+
+class Worker(models.Model):
+    """A worker, and what it said when it last spoke."""
+
+    name = models.CharField(max_length=200, unique=True)
+    queues: Any = JSONTextField(null=True)  # null: every queue
+    kinds: Any = JSONTextField(default=list)
+    slots = models.PositiveIntegerField()
+    datetime_heartbeat = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name

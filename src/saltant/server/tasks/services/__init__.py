@@ -1,0 +1,24 @@
+"""Everything that changes an instance. API, pages, engines and the sweeper call these and write no state themselves."""
+
+from saltant.server.tasks.arguments import Refused
+from saltant.server.tasks.services.attempts import announce, claim, finish, heartbeat
+from saltant.server.tasks.services.ends import Conflict, report, terminate
+from saltant.server.tasks.services.recovery import end_leases, recover, sweep
+from saltant.server.tasks.services.submission import clone, submit, usable_queues
+
+__all__ = [
+    "Conflict",
+    "Refused",
+    "announce",
+    "claim",
+    "clone",
+    "end_leases",
+    "finish",
+    "heartbeat",
+    "recover",
+    "report",
+    "submit",
+    "sweep",
+    "terminate",
+    "usable_queues",
+]

@@ -1,0 +1,97 @@
+"""What workers do: claim an attempt, keep its lease, report its end. Each change is one compare-and-set."""
+
+import logging
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from saltant.jobs import Attempt, End, Job, Kind, Ticket
+from saltant.reasons import Reason
+from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
+from saltant.states import WAITING, State
+
+log = logging.getLogger("saltant.attempts")
+
+
+def announce(worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
+    """Record what `worker` serves: `queues` (None: every queue), `kinds`, and how many jobs at once."""
+    serves = {"queues": None if queues is None else sorted(queues), "kinds": sorted(kinds), "slots": slots}
+    Worker.objects.update_or_create(name=worker, defaults={**serves, "datetime_heartbeat": timezone.now()})
+
+
+def claim(ticket: Ticket, worker: str) -> Job | None:
+    """Give the attempt to `worker` under a lease, or None: somebody has it, it ended, or it may not start."""
+    attempt, now = ticket.attempt, timezone.now()
+    with transaction.atomic():
+        claimed = TaskInstance.objects.filter(
+            uuid=attempt.uuid, attempt=attempt.number, state__in=WAITING, datetime_cancelled=None
+        ).update(state=State.RUNNING)
+        if not claimed:
+            return None
+        pk, kind, arguments, snapshot = TaskInstance.objects.values_list("pk", "kind", "arguments", "snapshot").get(
+            uuid=attempt.uuid
+        )
+        TaskAttempt.objects.create(
+            instance_id=pk,
+            number=attempt.number,
+            worker=worker,
+            lease_expires=now + lease(),
+            datetime_claimed=now,
+        )
+    return Job(attempt=attempt, kind=Kind(kind), arguments=arguments, **snapshot)
+
+
+def heartbeat(worker: str, running: Iterable[Attempt]) -> set[Attempt]:
+    """Renew the leases of `running`; returns those to be ended now: cancelled, or not this worker's any more."""
+    now = timezone.now()
+    Worker.objects.filter(name=worker).update(datetime_heartbeat=now)
+    running = set(running)
+    if not running:
+        return set()
+    held = TaskAttempt.objects.filter(
+        worker=worker, lease_expires__isnull=False, instance__uuid__in={attempt.uuid for attempt in running}
+    )
+    rows = held.values_list("pk", "instance__uuid", "number", "instance__datetime_cancelled")
+    leases = {Attempt(uuid, number): (pk, cancelled) for pk, uuid, number, cancelled in rows}
+    keep = [leases[attempt][0] for attempt in running if attempt in leases]
+    TaskAttempt.objects.filter(pk__in=keep, lease_expires__isnull=False).update(lease_expires=now + lease())
+    return {attempt for attempt in running if attempt not in leases or leases[attempt][1] is not None}
+
+
+def finish(attempt: Attempt, worker: str, end: End) -> bool:
+    """Record how an attempt ended; False if its lease is over or another's: then nothing is changed."""
+    now = timezone.now()
+    message = end.message
+    with transaction.atomic():
+        instance = TaskInstance.objects.filter(uuid=attempt.uuid)
+        if end.reason is Reason.CANCELLED:
+            by = instance.values_list("cancelled_by", flat=True).first()
+            message = f"Terminated by {by}." if by else message
+        ended = TaskAttempt.objects.filter(
+            instance__in=instance.values("pk"), number=attempt.number, worker=worker, lease_expires__isnull=False
+        ).update(
+            lease_expires=None,
+            datetime_started=end.started,
+            datetime_finished=end.finished or now,
+            reason=end.reason,
+            message=message,
+            exit_code=end.exit_code,
+            signal=end.signal,
+            cpu_seconds=end.cpu_seconds,
+            peak_memory=end.peak_memory,
+        )
+        if not ended:
+            log.warning("The end of %s attempt %d came too late: its lease is over", attempt.uuid, attempt.number)
+            return False
+        instance.filter(state=State.RUNNING, attempt=attempt.number).update(
+            state=end.state, datetime_finished=now, reason=end.reason, message=message
+        )
+    return True
+
+
+def lease() -> timedelta:
+    """How long a lease lasts."""
+    return timedelta(seconds=settings.SALTANT.lease)

@@ -1,0 +1,1 @@
+"""`saltant up`: server and worker in one process, over one folder."""

@@ -1,0 +1,107 @@
+"""The folder of `saltant up`: who may use it, and what lies where."""
+
+import fcntl
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+LOCK = "lock"
+FILES = (LOCK, "saltant.sqlite3")
+
+
+class UpError(Exception):
+    """`saltant up` cannot go on. The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the `up` of a folder listens."""
+
+    pid: int
+    api_url: str
+
+
+class DataFolder:
+    """One folder, used by one `up` at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.database = self.path / "saltant.sqlite3"
+        self.secret_key = self.path / "secret-key"
+        self.admin_token = self.path / "admin-token"
+        self._address = self.path / "address.json"
+        self._lock = -1
+
+    def open(self) -> None:
+        """Make the folder if it is missing, readable by nobody else, and take it for this process.
+
+        Raises:
+            UpError: it is somebody else's, in use, or cannot be written.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = os.listdir(self.path)
+            if names and not any(name in names for name in FILES):
+                raise UpError(
+                    f"{self.path} holds files that are not saltant's. Choose an empty or a new folder with --data-dir."
+                )
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if not _take(self._lock):
+                address = self.read_address()
+                who = f" (process {address.pid}, {address.api_url})" if address else ""
+                raise UpError(f"Another `saltant up`{who} is using {self.path}. Stop it, or choose another --data-dir.")
+            self.path.chmod(0o700)
+            self._address.unlink(missing_ok=True)
+            if not self.secret_key.exists():
+                write_private(self.secret_key, secrets.token_urlsafe(48))
+        except OSError as error:
+            raise UpError(f"The folder {self.path} cannot be used: {error.strerror}. Choose another --data-dir.") from None
+
+    def publish_address(self, api_url: str) -> None:
+        """Let `saltant env` find this `up`."""
+        write_private(self._address, json.dumps(asdict(Address(os.getpid(), api_url))))
+
+    def read_address(self) -> Address | None:
+        """What the last `up` of this folder wrote."""
+        try:
+            return Address(**json.loads(self._address.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def running(self) -> Address | None:
+        """Where the `up` that uses this folder now listens; None if none does, or if it is not ready yet."""
+        try:
+            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return None if _take(lock) else self.read_address()
+        finally:
+            os.close(lock)
+
+    def close(self) -> None:
+        """Leave the folder to the next."""
+        self._address.unlink(missing_ok=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+
+
+def _take(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

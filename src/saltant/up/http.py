@@ -1,0 +1,90 @@
+"""The HTTP server of `saltant up`."""
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from saltant.up.folder import UpError
+
+KEEP_ALIVE = 75
+"""Seconds a quiet connection is kept: longer than the pause of clients that look every few seconds."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        UpError: the address cannot be had.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(1024)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UpError(
+            f"Cannot listen on {host} port {port}: {why}. Choose another --port (0 takes a free one) or --host."
+        ) from None
+    return sock
+
+
+def base_url(sock: socket.socket) -> str:
+    """The URL by which a client on this machine reaches `sock`."""
+    host, port = sock.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison, nothing is bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn on a socket of ours, which leaves signals alone and says when it is ready."""
+
+    def __init__(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                "saltant.server.asgi:Application",
+                factory=True,
+                http="httptools",
+                loop="uvloop",
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=1,
+                backlog=1024,
+            )
+        )
+        self._socket = sock
+        self._on_ready = on_ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever started this server: uvicorn would raise them again after its own shutdown."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    def serve_until_told(self) -> None:
+        """Serve until `should_exit` is set."""
+        self.run(sockets=[self._socket])
