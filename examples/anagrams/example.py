@@ -1,0 +1,21 @@
+import os
+import saltant
+
+client = saltant.from_env()
+queue = client.task_queues.get(name="default")
+try:
+    anagrams = client.executable_task_types.get(name="anagrams")
+except saltant.NotFound:
+    anagrams = client.executable_task_types.create(
+        name="anagrams",
+        command_to_run=os.path.abspath("examples/anagrams/anagrams.py"),
+        required_arguments=["word"],
+    )
+    whitelist = client.task_whitelists.get(name="default")
+    whitelist.whitelisted_executable_task_types.append(anagrams.id)
+    whitelist.patch()
+
+create = client.executable_task_instances.create
+jobs = [create(anagrams.id, queue.id, arguments={"word": word}) for word in ("binary", "listen", "stream")]
+for job in jobs:
+    print(job.arguments["word"], job.wait_until_finished(refresh_period=0.1).state)

@@ -1,0 +1,39 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from saltant.config import Settings, SettingsError
+
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_every_setting_is_documented_in_its_own_words() -> None:
+    text = " ".join(DOCS.read_text().split())
+    for each in fields(Settings):
+        assert f"`{each.metadata['variable']}`" in text
+        assert " ".join(each.metadata["help"].split()) in text
+
+
+def test_values_are_read_by_type_and_overrides_win() -> None:
+    environ = {"SALTANT_LEASE": "7.5", "SALTANT_MAX_BODY": " 10 ", "SALTANT_ALLOWED_HOSTS": "a, b,", "SALTANT_DATA_DIR": "/x"}
+    settings = Settings.from_env(environ, lease=None, data_dir=Path("/y"))
+    assert (settings.lease, settings.max_body, settings.allowed_hosts) == (7.5, 10, ["a", "b"])
+    assert settings.data_dir == Path("/y")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SALTANT_LEASE", "soon"),
+        ("SALTANT_LEASE", "0"),
+        ("SALTANT_LEASE", "nan"),
+        ("SALTANT_MAX_BODY", "1e3"),
+        ("SALTANT_KILL_GRACE", "-1"),
+        ("SALTANT_KILL_GRACE", "inf"),
+        ("SALTANT_LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_useless_value_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        Settings.from_env({variable: value})
