@@ -1,4 +1,5 @@
-import os
+from pathlib import Path
+
 import saltant
 
 client = saltant.from_env()
@@ -8,7 +9,7 @@ try:
 except saltant.NotFound:
     anagrams = client.executable_task_types.create(
         name="anagrams",
-        command_to_run=os.path.abspath("examples/anagrams/anagrams.py"),
+        command_to_run=str(Path("examples/anagrams/anagrams.py").resolve()),
         required_arguments=["word"],
     )
     whitelist = client.task_whitelists.get(name="default")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from saltant.models.executable_task_type import ExecutableTaskType
+
 from tests.acceptance.system import Up, processes_of, wait_until
 
 SHOW = r"""#!/usr/bin/env python3
@@ -71,7 +71,9 @@ json_values = st.recursive(
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
     lambda children: (
         st.lists(children, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), children, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), children, max_size=4
+        )
     ),
     max_leaves=12,
 )

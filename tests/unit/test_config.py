@@ -16,7 +16,12 @@ def test_every_setting_is_documented_in_its_own_words() -> None:
 
 
 def test_values_are_read_by_type_and_overrides_win() -> None:
-    environ = {"SALTANT_LEASE": "7.5", "SALTANT_MAX_BODY": " 10 ", "SALTANT_ALLOWED_HOSTS": "a, b,", "SALTANT_DATA_DIR": "/x"}
+    environ = {
+        "SALTANT_LEASE": "7.5",
+        "SALTANT_MAX_BODY": " 10 ",
+        "SALTANT_ALLOWED_HOSTS": "a, b,",
+        "SALTANT_DATA_DIR": "/x",
+    }
     settings = Settings.from_env(environ, lease=None, data_dir=Path("/y"))
     assert (settings.lease, settings.max_body, settings.allowed_hosts) == (7.5, 10, ["a", "b"])
     assert settings.data_dir == Path("/y")

@@ -42,7 +42,7 @@ class DataFolder:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            names = os.listdir(self.path)
+            names = [entry.name for entry in self.path.iterdir()]
             if names and not any(name in names for name in FILES):
                 raise UpError(
                     f"{self.path} holds files that are not saltant's. Choose an empty or a new folder with --data-dir."
@@ -57,7 +57,9 @@ class DataFolder:
             if not self.secret_key.exists():
                 write_private(self.secret_key, secrets.token_urlsafe(48))
         except OSError as error:
-            raise UpError(f"The folder {self.path} cannot be used: {error.strerror}. Choose another --data-dir.") from None
+            raise UpError(
+                f"The folder {self.path} cannot be used: {error.strerror}. Choose another --data-dir."
+            ) from None
 
     def publish_address(self, api_url: str) -> None:
         """Let `saltant env` find this `up`."""
@@ -92,7 +94,7 @@ class DataFolder:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner reads, whole or not at all."""
     part = path.with_name(path.name + ".part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())

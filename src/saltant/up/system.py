@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Sequence
@@ -12,13 +13,20 @@ from typing import TYPE_CHECKING
 
 import django
 
-from saltant.config import Settings, variable_of
+from saltant.config import Settings, default_data_dir, variable_of
 from saltant.engine.embedded import EmbeddedEngine
-from saltant.up.folder import DataFolder
+from saltant.up.folder import DataFolder, UpError
 from saltant.up.http import HttpServer, base_url, is_loopback, listen
+from saltant.worker.control import Control
+from saltant.worker.environment import Environment
+from saltant.worker.folders import WorkerFolders
+from saltant.worker.launch import Launcher
+from saltant.worker.leftovers import kill_leftovers
+from saltant.worker.loop import Worker
+from saltant.worker.runners import Tools, make_runners
 
 if TYPE_CHECKING:
-    from saltant.worker.loop import Worker
+    from saltant.server.tasks.sweeper import Sweeper
 
 log = logging.getLogger("saltant.up")
 
@@ -71,24 +79,75 @@ class System:
         # These need Django's settings, which need the folder.
         from saltant.server.tasks import dispatch, services
         from saltant.server.tasks.sweeper import Sweeper
+        from saltant.up.control import LocalControl
         from saltant.up.first_start import prepare
 
         prepare(folder)
         engine = EmbeddedEngine()
         dispatch.use(engine)
-        worker = self._make_worker(folder, engine)
+        worker = self._make_worker(folder.path, engine, LocalControl())
         engine.on_cancel = lambda uuid: worker.look()
-        lost = services.recover(worker.name)
-        waiting = dispatch.publish_waiting()
-        log.info("Found %d instances that wait and %d that were running when it was stopped hard", waiting, lost)
+        lost, waiting = services.recover(), dispatch.publish_waiting()
+        if lost or waiting:
+            log.info("%d instances wait; %d were running when saltant was stopped hard and have failed", waiting, lost)
 
         def ready() -> None:
             folder.publish_address(f"{base_url(sock)}/api/")
-            print(f'saltant is ready at {base_url(sock)}/api/  In another shell: eval "$({env_command})"', flush=True)
+            print(f'saltant is ready at {base_url(sock)}/api/  In another terminal: eval "$({env})"', flush=True)
+
+        env = (
+            "saltant env"
+            if folder.path == default_data_dir()
+            else f"saltant env --data-dir {shlex.quote(str(folder.path))}"
+        )
 
         server = HttpServer(sock, ready)
         sweeper = Sweeper(interval=SWEEP_INTERVAL, lease=self._settings.lease)
         worker.start()
         sweeper.start()
-        Thread(target=self._stop_when_asked, args=(worker, engine, sweeper, server), name="stop", daemon=True).start()
+        Thread(target=self._stop_when_asked, args=(worker, sweeper, server), name="stop", daemon=True).start()
         server.serve_until_told()
+
+    def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: Control) -> Worker:
+        folders = WorkerFolders(data_dir)
+        try:
+            folders.make()
+            # Shims end their jobs when their worker dies, but they may still be at it, or have been killed too.
+            kill_leftovers(data_dir, timeout=self._settings.kill_grace + 10)
+            folders.sweep()
+        except (OSError, TimeoutError) as error:
+            raise UpError(str(error)) from None
+        runners = make_runners(
+            Tools(
+                folders=folders,
+                launcher=Launcher(data_dir),
+                environment=Environment(os.environ, self._settings.job_environment),
+                kill_grace=self._settings.kill_grace,
+            )
+        )
+        return Worker(
+            name=socket.gethostname(),
+            control=control,
+            source=engine,
+            runners=runners,
+            queues=self._queues,
+            slots=self._slots,
+            heartbeat_seconds=self._settings.lease / 4,
+            kill_grace=self._settings.kill_grace,
+        )
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        # Handlers run between two lines of the main thread: they only leave a mark.
+        (self._hurry_asked if self._stop_asked.is_set() else self._stop_asked).set()
+
+    def _stop_when_asked(self, worker: Worker, sweeper: "Sweeper", server: HttpServer) -> None:
+        self._stop_asked.wait()
+        log.info("Stopping: what runs has until %g seconds from now. Another signal ends it at once.", self._grace)
+        Thread(target=self._hurry_when_asked, args=(worker,), name="hurry", daemon=True).start()
+        sweeper.stop()
+        worker.stop(max(0.0, self._grace - HTTP_STOP))
+        server.should_exit = True
+
+    def _hurry_when_asked(self, worker: Worker) -> None:
+        self._hurry_asked.wait()
+        worker.stop(0)

@@ -10,6 +10,7 @@ from saltant.server.accounts.models import User
 from saltant.server.tasks import services, waiting
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.server.tasks.services.recovery import expire_leases
+from saltant.states import State
 from tests.integration.tasks.conftest import Lab
 
 DONE = End(Reason.EXITED, exit_code=0, cpu_seconds=0.5)
@@ -102,12 +103,13 @@ def test_a_lease_that_is_over_ends_the_attempt_as_lost(lab: Lab) -> None:
     assert not services.finish(attempt_of(instance), "w1", DONE)
 
 
-def test_recovery_ends_what_a_worker_was_running(lab: Lab) -> None:
-    mine, other, waits = lab.claim("w1"), lab.claim("w2"), lab.submit()
-    assert services.recover("w1") == 1
-    states = [TaskInstance.objects.get(pk=each.pk).state for each in (mine, other, waits)]
-    assert states == ["failed", "running", "published"]
-    assert services.recover("w1") == 0
+def test_recovery_ends_what_was_running_and_only_that(lab: Lab) -> None:
+    ran, waits, by_hand = lab.claim(), lab.submit(), lab.submit()
+    services.report(instance=by_hand, state=State.RUNNING, user=lab.user)
+    assert services.recover() == 1
+    states = [TaskInstance.objects.get(pk=each.pk).state for each in (ran, waits, by_hand)]
+    assert states == ["failed", "published", "running"]
+    assert services.recover() == 0
 
 
 def test_deleting_a_user_takes_no_instance_along(lab: Lab) -> None:

@@ -18,13 +18,12 @@ REPUBLISH_AFTER = timedelta(seconds=5)
 """How long an instance may stay `created` before its ticket is sent again."""
 
 
-def recover(worker: str) -> int:
-    """End what `worker` was running when it was stopped hard; returns how many attempts that were.
+def recover() -> int:
+    """End every attempt that holds a lease, after a hard stop of the only worker; returns how many those were.
 
     Call it when nothing of them is alive any more.
     """
-    message = "saltant was stopped hard while it ran."
-    return end_leases(TaskAttempt.objects.filter(worker=worker), Reason.LOST, message)
+    return end_leases(TaskAttempt.objects.all(), Reason.LOST, "saltant was stopped hard while it ran.")
 
 
 def sweep(*, expire: bool = True) -> None:
