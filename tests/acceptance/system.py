@@ -12,10 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from saltant import Client
 from saltant.models.executable_task_instance import ExecutableTaskInstance
 from saltant.models.executable_task_type import ExecutableTaskType
-
-from saltant import Client
 
 SALTANT = [sys.executable, "-m", "saltant"]
 START = 60.0

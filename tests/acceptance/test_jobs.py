@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saltant.models.executable_task_type import ExecutableTaskType
 
+from saltant.models.executable_task_type import ExecutableTaskType
 from tests.acceptance.system import Up, processes_of, wait_until
 
 SHOW = r"""#!/usr/bin/env python3
