@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from saltant.models.executable_task_type import ExecutableTaskType
 from tests.acceptance.system import Up, processes_of, wait_until
 
-SHOW = r"""#!/usr/bin/env python3
+SHOW = rf"""#!{sys.executable} -I
 import json, os, sys
 words = [os.fsencode(word).hex() for word in sys.argv[1:]]
 file = open(sys.argv[2], "rb").read().hex() if sys.argv[1:2] == ["--file"] else None
-seen = {"words": words, "file": file, "env": dict(os.environ), "cwd": os.getcwd(), "here": os.listdir(),
-        "stdin": sys.stdin.read()}
+seen = {{"words": words, "file": file, "env": dict(os.environ), "cwd": os.getcwd(), "here": os.listdir(),
+        "stdin": sys.stdin.read()}}
 with open(os.environ["JOB_RESULTS_DIRECTORY"] + "/seen.json", "w") as out:
     json.dump(seen, out)
 """

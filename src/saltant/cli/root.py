@@ -7,6 +7,8 @@ import click
 COMMANDS = {
     "up": "saltant.cli.up:up",
     "env": "saltant.cli.env:env",
+    "user": "saltant.cli.user:user",
+    "token": "saltant.cli.token:token",
 }
 
 

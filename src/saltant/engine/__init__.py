@@ -7,7 +7,13 @@ from saltant.jobs import Ticket
 
 
 class Engine(Protocol):
-    """Carries tickets to workers and cancels to those who run something."""
+    """Carries tickets to workers and cancels to those who run something.
+
+    Attributes:
+        is_lossless: whether no committed instance can miss its ticket: publishing never fails, and a start refills.
+    """
+
+    is_lossless: bool
 
     def publish(self, ticket: Ticket) -> None:
         """Tell the workers of the ticket's queue that it can be claimed."""

@@ -12,6 +12,8 @@ from saltant.jobs import Attempt, Kind, Ticket
 class EmbeddedEngine:
     """Hands each ticket to one taker, first come, first served. It keeps nothing: a start refills it."""
 
+    is_lossless = True
+
     def __init__(self) -> None:
         self._changed = Condition()
         self._lanes: defaultdict[tuple[str, Kind], deque[tuple[int, Ticket]]] = defaultdict(deque)

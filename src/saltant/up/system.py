@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event, Thread
@@ -82,6 +83,8 @@ class System:
         from saltant.up.control import LocalControl
         from saltant.up.first_start import prepare
 
+        # Jobs' threads and requests share the interpreter: at the default 5 ms they wait too long for each other.
+        sys.setswitchinterval(0.001)
         prepare(folder)
         engine = EmbeddedEngine()
         dispatch.use(engine)

@@ -29,16 +29,25 @@ def engine() -> Engine:
     return _engine
 
 
-def publish(instance: TaskInstance, queue: str) -> bool:
-    """Send the ticket of a waiting instance; False if the engine could not take it, and the sweeper will try again."""
+def birth_state() -> State:
+    """The state in which an instance is stored: one that commits into a lossless engine is published by that alone."""
+    return State.PUBLISHED if _engine is not None and _engine.is_lossless else State.CREATED
+
+
+def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
+    """Send the ticket of an instance that waits, `stored` as created or published.
+
+    Returns False if the engine could not take it: then the sweeper tries again.
+    """
     ticket = Ticket(Attempt(instance.uuid, instance.attempt), queue, Kind(instance.kind))
     try:
         engine().publish(ticket)
     except EngineUnavailable as error:
-        log.warning("%s stays created: %s", instance.uuid, error)
+        log.warning("%s stays %s: %s", instance.uuid, stored, error)
         return False
-    # A worker may have claimed it already: then this changes nothing.
-    TaskInstance.objects.filter(pk=instance.pk, state=State.CREATED).update(state=State.PUBLISHED)
+    if stored is State.CREATED:
+        # A worker may have claimed it already: then this changes nothing.
+        TaskInstance.objects.filter(pk=instance.pk, state=State.CREATED).update(state=State.PUBLISHED)
     return True
 
 
@@ -48,7 +57,7 @@ def publish_waiting(**filters: object) -> int:
     columns = ("pk", "uuid", "attempt", "kind", "state", "task_queue__name")
     sent = 0
     for instance in waiting.only(*columns).iterator():
-        if not publish(instance, instance.task_queue.name):
+        if not publish(instance, instance.task_queue.name, State(instance.state)):
             break
         sent += 1
     return sent

@@ -1,5 +1,6 @@
 """What workers do: claim an attempt, keep its lease, report its end. Each change is one compare-and-set."""
 
+import json
 import logging
 from collections.abc import Collection, Iterable
 from datetime import timedelta
@@ -11,7 +12,7 @@ from django.utils import timezone
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
 from saltant.reasons import Reason
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
-from saltant.states import WAITING, State
+from saltant.server.tasks.services import statements
 
 log = logging.getLogger("saltant.attempts")
 
@@ -26,22 +27,14 @@ def claim(ticket: Ticket, worker: str) -> Job | None:
     """Give the attempt to `worker` under a lease, or None: somebody has it, it ended, or it may not start."""
     attempt, now = ticket.attempt, timezone.now()
     with transaction.atomic():
-        claimed = TaskInstance.objects.filter(
-            uuid=attempt.uuid, attempt=attempt.number, state__in=WAITING, datetime_cancelled=None
-        ).update(state=State.RUNNING)
-        if not claimed:
+        row = statements.CLAIM.one(uuid=attempt.uuid, number=attempt.number)
+        if row is None:
             return None
-        pk, kind, arguments, snapshot = TaskInstance.objects.values_list("pk", "kind", "arguments", "snapshot").get(
-            uuid=attempt.uuid
+        pk, kind, arguments, snapshot = row
+        statements.BEGIN_ATTEMPT.run(
+            instance=pk, number=attempt.number, worker=worker, lease_expires=now + lease(), now=now
         )
-        TaskAttempt.objects.create(
-            instance_id=pk,
-            number=attempt.number,
-            worker=worker,
-            lease_expires=now + lease(),
-            datetime_claimed=now,
-        )
-    return Job(attempt=attempt, kind=Kind(kind), arguments=arguments, **snapshot)
+    return Job(attempt=attempt, kind=Kind(kind), arguments=json.loads(arguments), **json.loads(snapshot))
 
 
 def heartbeat(worker: str, running: Iterable[Attempt]) -> set[Attempt]:
@@ -63,31 +56,34 @@ def heartbeat(worker: str, running: Iterable[Attempt]) -> set[Attempt]:
 
 def finish(attempt: Attempt, worker: str, end: End) -> bool:
     """Record how an attempt ended; False if its lease is over or another's: then nothing is changed."""
-    now = timezone.now()
-    message = end.message
+    now, message = timezone.now(), end.message
     with transaction.atomic():
-        instance = TaskInstance.objects.filter(uuid=attempt.uuid)
         if end.reason is Reason.CANCELLED:
-            by = instance.values_list("cancelled_by", flat=True).first()
+            by = TaskInstance.objects.values_list("cancelled_by", flat=True).get(uuid=attempt.uuid)
             message = f"Terminated by {by}." if by else message
-        ended = TaskAttempt.objects.filter(
-            instance__in=instance.values("pk"), number=attempt.number, worker=worker, lease_expires__isnull=False
-        ).update(
-            lease_expires=None,
-            datetime_started=end.started,
-            datetime_finished=end.finished or now,
-            reason=end.reason,
+        row = statements.END_ATTEMPT.one(
+            uuid=attempt.uuid,
+            number=attempt.number,
+            worker=worker,
+            started=end.started,
+            finished=end.finished or now,
+            reason=end.reason.value,
             message=message,
             exit_code=end.exit_code,
             signal=end.signal,
             cpu_seconds=end.cpu_seconds,
             peak_memory=end.peak_memory,
         )
-        if not ended:
+        if row is None:
             log.warning("The end of %s attempt %d came too late: its lease is over", attempt.uuid, attempt.number)
             return False
-        instance.filter(state=State.RUNNING, attempt=attempt.number).update(
-            state=end.state, datetime_finished=now, reason=end.reason, message=message
+        statements.END_INSTANCE.run(
+            id=row[0],
+            number=attempt.number,
+            state=end.state.value,
+            now=now,
+            reason=end.reason.value,
+            message=message,
         )
     return True
 

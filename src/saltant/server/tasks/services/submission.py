@@ -11,6 +11,8 @@ from saltant.server.accounts.models import User
 from saltant.server.tasks import dispatch
 from saltant.server.tasks.arguments import Refused, check_runnable, complete
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType
+from saltant.server.tasks.services import statements
+from saltant.states import State
 
 SNAPSHOT = (
     "command_to_run",
@@ -39,6 +41,8 @@ def submit(
 ) -> TaskInstance:
     """Make an instance and hand it to the engine, once it is committed.
 
+    Returns it as it was born, in state `created`, whatever has become of it since.
+
     Raises:
         Refused: the arguments, or the queue, do not allow it.
     """
@@ -49,8 +53,10 @@ def submit(
     )
     check_runnable(arguments, as_word=not task_type.json_file_option)
     _check_queue(task_type, task_queue)
+    stored = dispatch.birth_state()
     instance = TaskInstance.objects.create(
         task_class=task_type.task_class,
+        state=stored,
         user=user,
         name=name,
         arguments=arguments,
@@ -59,7 +65,8 @@ def submit(
         kind=task_type.kind,
         snapshot={field: getattr(task_type, field) for field in SNAPSHOT},
     )
-    transaction.on_commit(partial(dispatch.publish, instance, task_queue.name))
+    instance.state = State.CREATED
+    transaction.on_commit(partial(dispatch.publish, instance, task_queue.name, stored))
     return instance
 
 
@@ -83,7 +90,7 @@ def clone(*, user: User, instance: TaskInstance) -> TaskInstance:
 def _check_queue(task_type: TaskType, queue: TaskQueue) -> None:
     if not queue.accepts(task_type.kind):
         raise Refused({"non_field_errors": [f"The queue '{queue.name}' does not run {KIND_NAMES[task_type.kind]}."]})
-    if not TaskQueue.objects.filter(pk=queue.pk, whitelists__task_types=task_type).exists():
+    if statements.ALLOWED.one(queue=queue.pk, task_type=task_type.pk) is None:
         raise Refused(
             {
                 "non_field_errors": [

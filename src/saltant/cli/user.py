@@ -1,0 +1,88 @@
+"""`saltant user`: who may sign in."""
+
+from typing import TextIO
+
+import click
+
+from saltant.cli.database import on_folder
+
+
+@click.group()
+def user() -> None:
+    """Who may sign in. These commands work on the folder itself: run them as who started `saltant up`."""
+
+
+@user.command(epilog="Example: saltant user create ada --email ada@example.org")
+@click.argument("username")
+@click.option("--email", default="", help="Their address.")
+@click.option("--admin", is_flag=True, help="They may do everything.")
+@click.option(
+    "--password-file",
+    type=click.File(),
+    metavar="FILE",
+    help="Read the password from the first line of FILE (- : stdin).",
+)
+@click.option("--no-password", is_flag=True, help="They have tokens alone: no sign-in, no JWT.")
+@on_folder
+def create(username: str, email: str, admin: bool, password_file: TextIO | None, no_password: bool) -> None:
+    """Add a user. Asks for the password unless told where it is."""
+    from saltant.server.accounts import people
+
+    password = None if no_password else read_password(password_file)
+    try:
+        people.create_user(username, email=email, password=password, admin=admin)
+    except people.Unfit as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Created {'the admin' if admin else 'the user'} {username}.", err=True)
+
+
+@user.command()
+@click.argument("username")
+@click.option(
+    "--password-file", type=click.File(), metavar="FILE", help="Read it from the first line of FILE (- : stdin)."
+)
+@on_folder
+def password(username: str, password_file: TextIO | None) -> None:
+    """Set a user's password; their sessions end."""
+    from saltant.server.accounts import people
+
+    try:
+        people.set_password(people.find(username), read_password(password_file))
+    except people.Unfit as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Set the password of {username}.", err=True)
+
+
+@user.command(name="list")
+@on_folder
+def list_users() -> None:
+    """Print users: name, role, whether active, e-mail address."""
+    from saltant.server.accounts.models import User
+
+    for each in User.objects.order_by("username"):
+        role = "admin" if each.is_admin else "user"
+        click.echo(f"{each.username}\t{role}\t{'active' if each.is_active else 'inactive'}\t{each.email}")
+
+
+@user.command()
+@click.argument("username")
+@on_folder
+def deactivate(username: str) -> None:
+    """Let nothing of a user's in any more. What they own stays."""
+    from saltant.server.accounts import people
+
+    try:
+        people.deactivate(people.find(username))
+    except people.Unfit as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Deactivated {username}: password, tokens and sessions open nothing now.", err=True)
+
+
+def read_password(file: TextIO | None) -> str:
+    """The password in a file, or what somebody types."""
+    if file is not None:
+        return file.readline().rstrip("\r\n")
+    if not click.get_text_stream("stdin").isatty():
+        raise click.UsageError("There is no terminal to type a password: use --password-file FILE, or --no-password.")
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return typed

@@ -1,0 +1,66 @@
+"""Adding users, and letting them go."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from saltant.server.accounts.models import User
+
+
+class Unfit(Exception):
+    """Something said about a user cannot be. The message says what."""
+
+
+def create_user(username: str, *, email: str = "", password: str | None = None, admin: bool = False) -> User:
+    """A new user; without a password they have tokens alone.
+
+    Raises:
+        Unfit: the name is taken or malformed, the address malformed, the password too weak.
+    """
+    user = User(username=username, email=email, is_superuser=admin, is_staff=admin)
+    try:
+        if password is None:
+            user.set_unusable_password()
+        else:
+            validate_password(password, user)
+            user.set_password(password)
+        user.full_clean()
+        with transaction.atomic():
+            user.save()
+    except ValidationError as error:
+        raise Unfit(" ".join(error.messages)) from None
+    except IntegrityError:
+        raise Unfit(f"There is a user named {username!r} already.") from None
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Change a password; sessions signed in with the old one end.
+
+    Raises:
+        Unfit: it is too weak.
+    """
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Unfit(" ".join(error.messages)) from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
+def find(username: str) -> User:
+    """The user of that name.
+
+    Raises:
+        Unfit: there is none.
+    """
+    try:
+        return User.objects.get(username=username)
+    except User.DoesNotExist:
+        raise Unfit(f"There is no user named {username!r}.") from None
+
+
+def deactivate(user: User) -> None:
+    """Let nothing of the user's in any more; what they own stays."""
+    user.is_active = False
+    user.save(update_fields=["is_active"])

@@ -1,0 +1,128 @@
+"""Django's settings, from saltant's own (`saltant.config`)."""
+
+from pathlib import Path
+
+from saltant.config import Settings
+
+SALTANT = Settings.from_env()
+
+
+def _secret_key() -> str:
+    if SALTANT.secret_key:
+        return SALTANT.secret_key
+    kept = SALTANT.data_dir / "secret-key"
+    # Without a folder there is no server to protect: `manage` commands and type checks import this module too.
+    return kept.read_text().strip() if kept.exists() else "no server runs with this key: it is as public as this line"
+
+
+SECRET_KEY = _secret_key()
+DEBUG = False
+ALLOWED_HOSTS = SALTANT.allowed_hosts or ["localhost", "127.0.0.1", "[::1]"]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "rest_framework",
+    "django_filters",
+    "saltant.server.accounts",
+    "saltant.server.tasks",
+    "saltant.server.api",
+    "saltant.server.web",
+]
+MIDDLEWARE = [
+    "saltant.server.api.middleware.Health",
+    "django.middleware.security.SecurityMiddleware",
+    "saltant.server.api.middleware.ApiHeaders",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# Every path works with and without its trailing slash: nothing has to be redirected.
+APPEND_SLASH = False
+ROOT_URLCONF = "saltant.server.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": SALTANT.data_dir / "saltant.sqlite3",
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # A read-then-write that begins DEFERRED is "database is locked" at once when somebody else writes.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            # FULL: what was answered survives a power cut.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=268435456",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# The body has one limit, SALTANT_MAX_BODY; Django's own must not come before it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = SALTANT.max_body
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100_000
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "saltant.server.accounts.authentication.TokenAuthentication",
+        "saltant.server.accounts.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["saltant.server.api.permissions.IsPerson"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "saltant.server.api.parsers.JSONParser",
+        "saltant.server.api.parsers.FormParser",
+        "saltant.server.api.parsers.MultiPartParser",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "saltant.server.api.negotiation.JSONNegotiation",
+    # `?format=…` is an unknown parameter, and those are ignored.
+    "URL_FORMAT_OVERRIDE": None,
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
+    "DEFAULT_VERSION": "1",
+    "ALLOWED_VERSIONS": ["1", "2"],
+    "UNAUTHENTICATED_USER": None,
+}
+# A changed password ends what was signed in with the old one.
+SIMPLE_JWT = {"CHECK_REVOKE_TOKEN": True}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"people": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "people"}},
+    "root": {"handlers": ["stderr"], "level": SALTANT.log_level.upper()},
+    "loggers": {"django": {"level": "ERROR" if SALTANT.log_level.lower() != "debug" else "INFO"}},
+}
+
+BASE_DIR = Path(__file__).parent

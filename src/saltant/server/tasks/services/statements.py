@@ -1,0 +1,92 @@
+"""The statements that every job passes through, as SQL.
+
+Through the ORM their building costs several times their running. PostgreSQL and SQLite both read these.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, TaskWhitelist
+
+Row = tuple[Any, ...]
+
+TABLES = {
+    "instances": TaskInstance._meta.db_table,
+    "attempts": TaskAttempt._meta.db_table,
+    "queue_whitelists": TaskQueue.whitelists.through._meta.db_table,
+    "whitelist_types": TaskWhitelist.task_types.through._meta.db_table,
+}
+
+
+class Statement:
+    """One SQL statement with named parameters; the names of `TABLES` in braces stand for the tables."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql = sql.format(**TABLES)
+
+    def run(self, **parameters: Any) -> int:
+        """Run it; returns how many rows it changed."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, _adapt(parameters))
+            return int(cursor.rowcount)
+
+    def one(self, **parameters: Any) -> Row | None:
+        """Run it; returns the row that it gives back, if there is one."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, _adapt(parameters))
+            row: Row | None = cursor.fetchone()
+            return row
+
+
+def _adapt(parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the database's own driver takes: SQLite knows neither times nor UUIDs."""
+    for name, value in parameters.items():
+        if isinstance(value, datetime):
+            parameters[name] = connection.ops.adapt_datetimefield_value(value)
+        elif isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+            parameters[name] = value.hex
+    return parameters
+
+
+ALLOWED = Statement(
+    """
+    SELECT 1 FROM {queue_whitelists} AS held
+    JOIN {whitelist_types} AS listed ON listed.taskwhitelist_id = held.taskwhitelist_id
+    WHERE held.taskqueue_id = %(queue)s AND listed.tasktype_id = %(task_type)s
+    LIMIT 1
+    """
+)
+CLAIM = Statement(
+    """
+    UPDATE {instances} SET state = 'running'
+    WHERE uuid = %(uuid)s AND attempt = %(number)s AND state IN ('created', 'published') AND datetime_cancelled IS NULL
+    RETURNING id, kind, arguments, snapshot
+    """
+)
+BEGIN_ATTEMPT = Statement(
+    """
+    INSERT INTO {attempts} (instance_id, number, worker, lease_expires, datetime_claimed, reason, message)
+    VALUES (%(instance)s, %(number)s, %(worker)s, %(lease_expires)s, %(now)s, '', '')
+    """
+)
+END_ATTEMPT = Statement(
+    """
+    UPDATE {attempts} SET
+        lease_expires = NULL, datetime_started = %(started)s, datetime_finished = %(finished)s, reason = %(reason)s,
+        message = %(message)s, exit_code = %(exit_code)s, signal = %(signal)s, cpu_seconds = %(cpu_seconds)s,
+        peak_memory = %(peak_memory)s
+    WHERE instance_id = (SELECT id FROM {instances} WHERE uuid = %(uuid)s)
+        AND number = %(number)s AND worker = %(worker)s AND lease_expires IS NOT NULL
+    RETURNING instance_id
+    """
+)
+END_INSTANCE = Statement(
+    """
+    UPDATE {instances} SET
+        state = %(state)s, datetime_finished = %(now)s, reason = %(reason)s, message = %(message)s
+    WHERE id = %(id)s AND attempt = %(number)s AND state = 'running'
+    """
+)

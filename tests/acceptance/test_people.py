@@ -1,0 +1,92 @@
+"""`saltant user` and `saltant token`, and what they open."""
+
+import subprocess
+import uuid
+
+import pytest
+import requests
+
+from saltant import AuthenticationError, Client
+from tests.acceptance.system import SALTANT, Up
+
+PASSWORD = "correct horse battery staple"
+
+
+def saltant(up: Up, *words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    command = [*SALTANT, *words, "--data-dir", str(up.data_dir)]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+def new_user(up: Up) -> str:
+    name = f"user-{uuid.uuid4()}"
+    made = saltant(up, "user", "create", name, "--password-file", "-", stdin=PASSWORD + "\n")
+    assert made.returncode == 0, made.stderr
+    return name
+
+
+def jwt(up: Up, name: str, password: str = PASSWORD) -> requests.Response:
+    return requests.post(f"{up.url}token/", {"username": name, "password": password}, timeout=60)
+
+
+def test_a_user_gets_a_jwt_with_a_password_and_refreshes_it(up: Up) -> None:
+    answer = jwt(up, new_user(up)).json()
+    assert set(answer) == {"refresh", "access"}
+    headers = {"Authorization": f"Bearer {answer['access']}"}
+    assert requests.get(f"{up.url}users", headers=headers, timeout=60).status_code == 200
+    fresh = requests.post(f"{up.url}token/refresh", {"refresh": answer["refresh"]}, timeout=60).json()
+    headers = {"Authorization": f"Bearer {fresh['access']}"}
+    assert requests.get(f"{up.url}users", headers=headers, timeout=60).status_code == 200
+    assert jwt(up, "admin", "wrong").status_code == 401
+
+
+def test_a_token_opens_until_it_is_revoked(up: Up) -> None:
+    name = new_user(up)
+    key = saltant(up, "token", "create", name, "--name", "laptop", "--expires", "1").stdout.strip()
+    assert Client(up.url, key).users.get(name).username == name
+    (line,) = saltant(up, "token", "list", name).stdout.splitlines()
+    assert key not in line
+    number = line.split("\t")[0]
+    assert saltant(up, "token", "revoke", number).returncode == 0
+    with pytest.raises(AuthenticationError):
+        Client(up.url, key)
+    assert "revoked" in saltant(up, "token", "list", name).stdout
+
+
+def test_a_deactivated_user_is_let_in_by_nothing(up: Up) -> None:
+    name = new_user(up)
+    key = saltant(up, "token", "create", name).stdout.strip()
+    access = jwt(up, name).json()["access"]
+    assert saltant(up, "user", "deactivate", name).returncode == 0
+    for headers in ({"Authorization": f"Token {key}"}, {"Authorization": f"Bearer {access}"}):
+        answer = requests.get(f"{up.url}users/", headers=headers, timeout=60)
+        assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid token."})
+    assert jwt(up, name).status_code == 401
+    assert f"{name}\tuser\tinactive\t" in saltant(up, "user", "list").stdout
+
+
+def test_a_workers_token_opens_nothing_else(up: Up) -> None:
+    key = saltant(up, "token", "create", "admin", "--role", "worker", "--queue", "default").stdout.strip()
+    answer = requests.get(f"{up.url}users/", headers={"Authorization": f"Token {key}"}, timeout=60)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["user", "create", "admin", "--no-password"], "already exists"),
+        (["user", "create", "no spaces", "--no-password"], "valid username"),
+        (["user", "create", "weak", "--password-file", "-"], "too short"),
+        (["user", "create", "typed"], "--password-file"),
+        (["user", "deactivate", "nobody"], "no user named 'nobody'"),
+        (["token", "create", "nobody"], "no user named 'nobody'"),
+        (["token", "create", "admin", "--role", "worker"], "--queue"),
+        (["token", "create", "admin", "--role", "worker", "--queue", "none"], "no queue named 'none'"),
+        (["token", "create", "admin", "--expires", "1e99"], "Error"),
+        (["token", "revoke", "999999"], "no token 999999"),
+    ],
+)
+def test_mistakes_are_told(up: Up, words: list[str], said: str) -> None:
+    failed = saltant(up, *words, stdin="x\n")
+    assert failed.returncode in (1, 2)
+    assert said in failed.stderr
+    assert "Traceback" not in failed.stderr
