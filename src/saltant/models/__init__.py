@@ -1,0 +1,1 @@
+"""The models of what a saltant server holds, and their managers."""
