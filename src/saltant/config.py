@@ -51,6 +51,12 @@ class Settings:
     lease: float = setting(
         "SALTANT_LEASE", "How long a worker may be silent before what it runs is given up as lost.", 60.0
     )
+    claim_timeout: float = setting(
+        "SALTANT_CLAIM_TIMEOUT",
+        "After how long an instance that no worker has ever claimed fails, unless it has a `queue_timeout` of its own. "
+        "0: it waits for ever.",
+        0.0,
+    )
     kill_grace: float = setting(
         "SALTANT_KILL_GRACE", "How long a job that is ended has between SIGTERM and SIGKILL.", 5.0
     )
@@ -84,8 +90,9 @@ class Settings:
         for name in ("max_body", "filter_time", "lease"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{variable_of(name)} must be more than 0, not {getattr(self, name)}.")
-        if not 0 <= self.kill_grace < float("inf"):
-            raise SettingsError(f"SALTANT_KILL_GRACE must be 0 or more seconds, not {self.kill_grace}.")
+        for name in ("kill_grace", "claim_timeout"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise SettingsError(f"{variable_of(name)} must be 0 or more seconds, not {getattr(self, name)}.")
         if self.log_level.lower() not in ("debug", "info", "warning", "error"):
             raise SettingsError(f"SALTANT_LOG_LEVEL must be debug, info, warning or error, not {self.log_level!r}.")
 

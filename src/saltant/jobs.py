@@ -37,7 +37,10 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a worker needs to run a claimed attempt: the instance's snapshot of its type, and its arguments."""
+    """All that a worker needs to run a claimed attempt: the instance's snapshot of its type, arguments and limits.
+
+    `timeout` is in seconds, `memory` in bytes; None: no limit.
+    """
 
     attempt: Attempt
     kind: Kind
@@ -48,6 +51,9 @@ class Job:
     container_image: str | None = None
     logs_path: str | None = None
     results_path: str | None = None
+    timeout: float | None = None
+    memory: int | None = None
+    cpus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

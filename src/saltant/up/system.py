@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("saltant.up")
 
-SWEEP_INTERVAL = 5.0
+SWEEP_INTERVAL = 1.0
 HTTP_STOP = 1.0
 """Seconds of the grace kept for the HTTP server, which serves until the last job's end is recorded."""
 

@@ -53,10 +53,10 @@ def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
 
 def publish_waiting(**filters: object) -> int:
     """Send the tickets of all waiting instances that match, oldest first; returns how many were sent."""
-    waiting = TaskInstance.objects.filter(state__in=WAITING, **filters).order_by("id").select_related("task_queue")
+    waiting = TaskInstance.objects.filter(state__in=WAITING, start_after=None, task_queue__paused=False, **filters)
     columns = ("pk", "uuid", "attempt", "kind", "state", "task_queue__name")
     sent = 0
-    for instance in waiting.only(*columns).iterator():
+    for instance in waiting.order_by("id").select_related("task_queue").only(*columns).iterator():
         if not publish(instance, instance.task_queue.name, State(instance.state)):
             break
         sent += 1

@@ -13,7 +13,7 @@ from django.db import models
 from django.utils import timezone
 
 from saltant.jobs import Kind
-from saltant.reasons import Reason
+from saltant.reasons import Reason, RetryOn
 from saltant.server.tasks.fields import JSONTextField
 from saltant.states import State
 
@@ -46,7 +46,25 @@ class OwnedModel(models.Model):
         abstract = True
 
 
-class TaskType(OwnedModel):
+class Limits(models.Model):
+    """How long, how often and with how much something may run. Null: no limit. Durations are seconds."""
+
+    timeout = models.FloatField(null=True, blank=True)  # of an attempt, from its claim
+    queue_timeout = models.FloatField(null=True, blank=True)  # from the creation to the first claim
+    max_attempts = models.PositiveIntegerField(default=1)
+    retry_on = models.CharField(max_length=6, choices=choices(RetryOn), default=RetryOn.LOST.value)
+    retry_delay = models.FloatField(default=5.0)  # before the second attempt; doubled before each one after it
+    memory = models.BigIntegerField(null=True, blank=True)  # bytes
+    cpus = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+LIMITS = tuple(field.name for field in Limits._meta.local_fields)
+
+
+class TaskType(OwnedModel, Limits):
     """What can be run."""
 
     task_class = models.CharField(max_length=10, choices=TaskClass)
@@ -101,7 +119,8 @@ class TaskQueue(OwnedModel):
     runs_executable_tasks = models.BooleanField(default=True)
     runs_docker_container_tasks = models.BooleanField(default=True)
     runs_singularity_container_tasks = models.BooleanField(default=True)
-    active = models.BooleanField(default=True)
+    active = models.BooleanField(default=True)  # off: nothing new is put on it
+    paused = models.BooleanField(default=False)  # on: nothing of it is started, either
     whitelists: "models.ManyToManyField[TaskWhitelist, Any]" = models.ManyToManyField(TaskWhitelist, blank=True)
 
     class Meta:
@@ -119,7 +138,7 @@ class TaskQueue(OwnedModel):
         }[kind]
 
 
-class TaskInstance(OwnedModel):
+class TaskInstance(OwnedModel, Limits):
     """One run of a task type: its arguments, the snapshot of its type, and where it stands.
 
     `attempt` is the number of the attempt that may be claimed or is running. While it is leased, a row of
@@ -139,6 +158,8 @@ class TaskInstance(OwnedModel):
     kind = models.CharField(max_length=11, choices=choices(Kind))
     snapshot: Any = JSONTextField()
     attempt = models.PositiveIntegerField(default=1)
+    start_after = models.DateTimeField(null=True)  # set while its next attempt waits: its ticket is sent then
+    start_before = models.DateTimeField(null=True)  # it fails if no worker has ever claimed it by then
     datetime_cancelled = models.DateTimeField(null=True, blank=True)
     cancelled_by = models.CharField(max_length=150, blank=True, default="")
     reason = models.CharField(max_length=20, choices=choices(Reason), blank=True, default="")

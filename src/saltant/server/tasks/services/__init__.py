@@ -3,6 +3,7 @@
 from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.services.attempts import announce, claim, finish, heartbeat
 from saltant.server.tasks.services.ends import Conflict, report, terminate
+from saltant.server.tasks.services.promises import set_paused, update_type
 from saltant.server.tasks.services.recovery import end_leases, recover, sweep
 from saltant.server.tasks.services.submission import clone, submit, usable_queues
 
@@ -17,8 +18,10 @@ __all__ = [
     "heartbeat",
     "recover",
     "report",
+    "set_paused",
     "submit",
     "sweep",
     "terminate",
+    "update_type",
     "usable_queues",
 ]

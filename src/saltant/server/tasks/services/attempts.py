@@ -3,18 +3,23 @@
 import json
 import logging
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
-from saltant.reasons import Reason
+from saltant.reasons import LOSSES, Reason, RetryOn
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
 from saltant.server.tasks.services import statements
+from saltant.states import State
 
 log = logging.getLogger("saltant.attempts")
+
+LONGEST_DELAY = 3600.0
+"""Seconds that a next attempt waits at most, however often it failed."""
 
 
 def announce(worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
@@ -27,14 +32,22 @@ def claim(ticket: Ticket, worker: str) -> Job | None:
     """Give the attempt to `worker` under a lease, or None: somebody has it, it ended, or it may not start."""
     attempt, now = ticket.attempt, timezone.now()
     with transaction.atomic():
-        row = statements.CLAIM.one(uuid=attempt.uuid, number=attempt.number)
+        row = statements.CLAIM.one(uuid=attempt.uuid, number=attempt.number, now=now)
         if row is None:
             return None
-        pk, kind, arguments, snapshot = row
+        pk, kind, arguments, snapshot, timeout, memory, cpus = row
         statements.BEGIN_ATTEMPT.run(
             instance=pk, number=attempt.number, worker=worker, lease_expires=now + lease(), now=now
         )
-    return Job(attempt=attempt, kind=Kind(kind), arguments=json.loads(arguments), **json.loads(snapshot))
+    return Job(
+        attempt=attempt,
+        kind=Kind(kind),
+        arguments=json.loads(arguments),
+        **json.loads(snapshot),
+        timeout=timeout,
+        memory=memory,
+        cpus=cpus,
+    )
 
 
 def heartbeat(worker: str, running: Iterable[Attempt]) -> set[Attempt]:
@@ -55,12 +68,12 @@ def heartbeat(worker: str, running: Iterable[Attempt]) -> set[Attempt]:
 
 
 def finish(attempt: Attempt, worker: str, end: End) -> bool:
-    """Record how an attempt ended; False if its lease is over or another's: then nothing is changed."""
-    now, message = timezone.now(), end.message
+    """Record how an attempt ended, and with it its instance, or begin the next attempt.
+
+    Returns False if its lease is over or another's: then nothing is changed.
+    """
+    now = timezone.now()
     with transaction.atomic():
-        if end.reason is Reason.CANCELLED:
-            by = TaskInstance.objects.values_list("cancelled_by", flat=True).get(uuid=attempt.uuid)
-            message = f"Terminated by {by}." if by else message
         row = statements.END_ATTEMPT.one(
             uuid=attempt.uuid,
             number=attempt.number,
@@ -68,7 +81,7 @@ def finish(attempt: Attempt, worker: str, end: End) -> bool:
             started=end.started,
             finished=end.finished or now,
             reason=end.reason.value,
-            message=message,
+            message=end.message,
             exit_code=end.exit_code,
             signal=end.signal,
             cpu_seconds=end.cpu_seconds,
@@ -77,15 +90,41 @@ def finish(attempt: Attempt, worker: str, end: End) -> bool:
         if row is None:
             log.warning("The end of %s attempt %d came too late: its lease is over", attempt.uuid, attempt.number)
             return False
+        if end.state is not State.SUCCESSFUL:
+            # The rare ends; the common one costs no more than these two statements.
+            instance = TaskInstance.objects.get(pk=row[0])
+            if _retry(instance, attempt.number, end, now):
+                return True
+            end = _for_instance(instance, end)
         statements.END_INSTANCE.run(
             id=row[0],
             number=attempt.number,
             state=end.state.value,
             now=now,
             reason=end.reason.value,
-            message=message,
+            message=end.message,
         )
     return True
+
+
+def _retry(instance: TaskInstance, number: int, end: End, now: datetime) -> bool:
+    """Begin the next attempt if the end calls for one and the instance has one left."""
+    if number >= instance.max_attempts or not RetryOn(instance.retry_on).covers(end.reason, end.exit_code):
+        return False
+    delay = min(instance.retry_delay * 2.0 ** min(number - 1, 60), LONGEST_DELAY)
+    return bool(
+        statements.RETRY_INSTANCE.run(id=instance.pk, number=number, start_after=now + timedelta(seconds=delay))
+    )
+
+
+def _for_instance(instance: TaskInstance, end: End) -> End:
+    """The attempt's end as the instance tells it: with who terminated it."""
+    by = instance.cancelled_by
+    if end.reason is Reason.CANCELLED and by:
+        return replace(end, message=f"Terminated by {by}.")
+    if end.reason in LOSSES and instance.datetime_cancelled is not None:
+        return replace(end, reason=Reason.CANCELLED, message=f"Terminated by {by}; {end.reason.sentence.lower()}")
+    return end
 
 
 def lease() -> timedelta:

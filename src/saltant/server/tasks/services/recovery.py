@@ -9,8 +9,9 @@ from django.utils import timezone
 from saltant.jobs import Attempt, End
 from saltant.reasons import Reason
 from saltant.server.tasks import dispatch
-from saltant.server.tasks.models import TaskAttempt
+from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.server.tasks.services.attempts import finish
+from saltant.states import WAITING, State
 
 log = logging.getLogger("saltant.recovery")
 
@@ -27,11 +28,34 @@ def recover() -> int:
 
 
 def sweep(*, expire: bool = True) -> None:
-    """Publish again what never reached the engine; with `expire`, end the attempts whose leases are over."""
+    """Publish what is due and what never reached the engine; end what nobody claims in time.
+
+    With `expire`, end the attempts whose leases are over, too.
+    """
     now = timezone.now()
-    dispatch.publish_waiting(state="created", datetime_created__lt=now - REPUBLISH_AFTER)
+    dispatch.publish_waiting(state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
+    publish_due(now)
+    fail_unclaimed(now)
     if expire:
         expire_leases(now)
+
+
+def publish_due(now: datetime) -> int:
+    """Send the tickets of next attempts whose delay is over."""
+    due = TaskInstance.objects.filter(state__in=WAITING, start_after__lte=now).values_list("pk", flat=True)
+    pks = [pk for pk in due if TaskInstance.objects.filter(pk=pk, start_after__lte=now).update(start_after=None)]
+    return dispatch.publish_waiting(pk__in=pks) if pks else 0
+
+
+def fail_unclaimed(now: datetime) -> int:
+    """End what no worker has claimed within its time."""
+    waits = TaskInstance.objects.filter(state__in=WAITING, attempt=1, start_before__lt=now)
+    return sum(_fail_unclaimed(waits.filter(queue_timeout__isnull=own), own, now) for own in (True, False))
+
+
+def _fail_unclaimed(waits: QuerySet[TaskInstance], by_server: bool, now: datetime) -> int:
+    reason = Reason.NEVER_CLAIMED if by_server else Reason.QUEUE_TIMEOUT
+    return waits.update(state=State.FAILED, datetime_finished=now, reason=reason, message=reason.sentence)
 
 
 def expire_leases(now: datetime) -> int:

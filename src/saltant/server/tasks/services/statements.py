@@ -16,6 +16,7 @@ Row = tuple[Any, ...]
 TABLES = {
     "instances": TaskInstance._meta.db_table,
     "attempts": TaskAttempt._meta.db_table,
+    "queues": TaskQueue._meta.db_table,
     "queue_whitelists": TaskQueue.whitelists.through._meta.db_table,
     "whitelist_types": TaskWhitelist.task_types.through._meta.db_table,
 }
@@ -61,9 +62,11 @@ ALLOWED = Statement(
 )
 CLAIM = Statement(
     """
-    UPDATE {instances} SET state = 'running'
+    UPDATE {instances} SET state = 'running', start_after = NULL
     WHERE uuid = %(uuid)s AND attempt = %(number)s AND state IN ('created', 'published') AND datetime_cancelled IS NULL
-    RETURNING id, kind, arguments, snapshot
+        AND (start_after IS NULL OR start_after <= %(now)s)
+        AND NOT EXISTS (SELECT 1 FROM {queues} AS queue WHERE queue.id = task_queue_id AND queue.paused)
+    RETURNING id, kind, arguments, snapshot, timeout, memory, cpus
     """
 )
 BEGIN_ATTEMPT = Statement(
@@ -88,5 +91,11 @@ END_INSTANCE = Statement(
     UPDATE {instances} SET
         state = %(state)s, datetime_finished = %(now)s, reason = %(reason)s, message = %(message)s
     WHERE id = %(id)s AND attempt = %(number)s AND state = 'running'
+    """
+)
+RETRY_INSTANCE = Statement(
+    """
+    UPDATE {instances} SET state = 'published', attempt = attempt + 1, start_after = %(start_after)s
+    WHERE id = %(id)s AND attempt = %(number)s AND state = 'running' AND datetime_cancelled IS NULL
     """
 )

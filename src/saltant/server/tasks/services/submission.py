@@ -1,16 +1,20 @@
 """How an instance comes into being."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from saltant.jobs import Kind
 from saltant.server.accounts.models import User
 from saltant.server.tasks import dispatch
 from saltant.server.tasks.arguments import Refused, check_runnable, complete
-from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType
+from saltant.server.tasks.models import LIMITS, TaskInstance, TaskQueue, TaskType
 from saltant.server.tasks.services import statements
 from saltant.states import State
 
@@ -37,11 +41,18 @@ def usable_queues(user: User) -> QuerySet[TaskQueue]:
 
 
 def submit(
-    *, user: User, task_type: TaskType, task_queue: TaskQueue, arguments: Any = None, name: str = ""
+    *,
+    user: User,
+    task_type: TaskType,
+    task_queue: TaskQueue,
+    arguments: Any = None,
+    name: str = "",
+    limits: Mapping[str, Any] | None = None,
 ) -> TaskInstance:
     """Make an instance and hand it to the engine, once it is committed.
 
-    Returns it as it was born, in state `created`, whatever has become of it since.
+    `limits` (names of `Limits`) win over those of the type. The instance is returned as it was born, in state
+    `created`, whatever has become of it since.
 
     Raises:
         Refused: the arguments, or the queue, do not allow it.
@@ -53,10 +64,14 @@ def submit(
     )
     check_runnable(arguments, as_word=not task_type.json_file_option)
     _check_queue(task_type, task_queue)
-    stored = dispatch.birth_state()
+    stored, now = dispatch.birth_state(), timezone.now()
+    limits = {name: getattr(task_type, name) for name in LIMITS} | dict(limits or {})
+    patience = limits["queue_timeout"] or settings.SALTANT.claim_timeout
     instance = TaskInstance.objects.create(
         task_class=task_type.task_class,
         state=stored,
+        datetime_created=now,
+        start_before=now + timedelta(seconds=patience) if patience else None,
         user=user,
         name=name,
         arguments=arguments,
@@ -64,6 +79,7 @@ def submit(
         task_type=task_type,
         kind=task_type.kind,
         snapshot={field: getattr(task_type, field) for field in SNAPSHOT},
+        **limits,
     )
     instance.state = State.CREATED
     transaction.on_commit(partial(dispatch.publish, instance, task_queue.name, stored))
@@ -84,6 +100,7 @@ def clone(*, user: User, instance: TaskInstance) -> TaskInstance:
         task_queue=instance.task_queue,
         arguments=instance.arguments,
         name=instance.name,
+        limits={name: getattr(instance, name) for name in LIMITS},
     )
 
 

@@ -1,0 +1,53 @@
+"""What whitelists and queues promise when their parts are changed."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from saltant.server.accounts.models import User
+from saltant.server.tasks import dispatch
+from saltant.server.tasks.models import TaskQueue, TaskType, TaskWhitelist
+
+WHAT_RUNS = (
+    "command_to_run",
+    "environment_variables",
+    "json_file_option",
+    "logs_path",
+    "results_path",
+    "container_image",
+    "container_type",
+)
+"""Changing one of these makes a type another program than the one that was put on a whitelist."""
+
+
+def update_type(task_type: TaskType, changes: Mapping[str, Any], user: User) -> list[TaskWhitelist]:
+    """Save changes of a type; returns the whitelists that it was taken off.
+
+    Who put a type on a whitelist looked at what it runs. If that changes, it leaves every whitelist that is not the
+    changer's own, unless an admin does it.
+    """
+    with transaction.atomic():
+        stored = TaskType.objects.select_for_update().get(pk=task_type.pk)
+        other = any(name in changes and changes[name] != getattr(stored, name) for name in WHAT_RUNS)
+        for name, value in changes.items():
+            setattr(task_type, name, value)
+        task_type.save()
+        if not other or user.is_admin:
+            return []
+        broken = list(TaskWhitelist.objects.filter(~Q(user=user) | Q(user=None), task_types=task_type).order_by("id"))
+        for whitelist in broken:
+            whitelist.task_types.remove(task_type)
+    return broken
+
+
+def set_paused(queue: TaskQueue, paused: bool) -> None:
+    """Stop, or let on, starts from a queue. What waited is handed to the workers again."""
+    with transaction.atomic():
+        if not TaskQueue.objects.filter(pk=queue.pk).exclude(paused=paused).update(paused=paused):
+            return
+        queue.paused = paused
+        if not paused:
+            transaction.on_commit(partial(dispatch.publish_waiting, task_queue=queue))
