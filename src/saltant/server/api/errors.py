@@ -1,0 +1,42 @@
+"""Answers to what goes wrong outside the API's views. Under `/api/` they are JSON, always."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether the request is one to the API."""
+    return request.path_info.startswith("/api/") or request.path_info == "/api"
+
+
+def json_error(status: int, detail: str, **more: Any) -> HttpResponse:
+    """An answer that says what is wrong."""
+    body = json.dumps({"detail": detail, **more}, ensure_ascii=False, separators=(",", ":"))
+    return HttpResponse(body.encode("utf-8", "replace"), content_type="application/json", status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: Django refuses the request before a view sees it."""
+    return json_error(400, "Bad request.") if is_api(request) else defaults.bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    if is_api(request):
+        return json_error(403, "You do not have permission to perform this action.")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: no such path."""
+    return json_error(404, "Not found.") if is_api(request) else defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: a fault of ours. The log holds it."""
+    if is_api(request):
+        return json_error(500, "The server failed at this request; its log says why.")
+    return defaults.server_error(request)

@@ -1,0 +1,111 @@
+"""Form fields that read the values of filters."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import regex
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_datetime
+
+from saltant.server.api.regexes import MAX_LENGTH, compiled
+
+MAX_TEXT = 10_000
+MAX_VALUES = 10_000
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?( ?(Z|[+-]\d\d(:?\d\d)?))?", re.ASCII)
+
+
+class TextField(forms.CharField):
+    """Text as it is, spaces too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, max_length=MAX_TEXT, **kwargs)
+
+
+class RegexField(forms.CharField):
+    """A regular expression."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, max_length=MAX_LENGTH, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        pattern = super().clean(value)
+        try:
+            compiled(pattern)
+        except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
+            raise ValidationError("This is no regular expression: %(error)s.", params={"error": error}) from None
+        return pattern
+
+
+class IdField(forms.IntegerField):
+    """An id."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=2**63 - 1, **kwargs)
+
+
+class YearField(forms.IntegerField):
+    """A year that databases know."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=9999, **kwargs)
+
+
+class MomentField(forms.Field):
+    """A date with a time, ISO 8601; UTC if it does not say."""
+
+    default_error_messages = {"invalid": "Enter a valid date and time, like 2030-01-31T18:00:00Z."}
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            moment = parse_datetime(value) if MOMENT.fullmatch(value) else None
+            if moment is not None:
+                # Without a zone `astimezone` would take the machine's.
+                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise ValidationError(self.error_messages["invalid"], code="invalid")
+
+
+class ListField(forms.CharField):
+    """Comma-separated values. None of them may be missing, unless `each` allows it."""
+
+    each: type[forms.Field] = TextField
+    length: int | None = None
+
+    def clean(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return []
+        parts = value.split(",")
+        if self.length is not None and len(parts) != self.length:
+            raise ValidationError(f"Enter {self.length} values with a comma between them.")
+        unique = parts if self.length is not None else list(dict.fromkeys(parts))
+        if len(unique) > MAX_VALUES:
+            raise ValidationError(f"Enter {MAX_VALUES} values at most.")
+        return self.clean_parts(unique)
+
+    def clean_parts(self, parts: Sequence[str]) -> list[Any]:
+        """The value of each part."""
+        field = self.each(required=self.each is not TextField)
+        return [field.clean(part) for part in parts]
+
+
+class TextListField(ListField):
+    """Comma-separated texts."""
+
+
+class IdListField(ListField):
+    """Comma-separated ids."""
+
+    each = IdField
+
+
+class MomentRangeField(ListField):
+    """Two moments."""
+
+    each = MomentField
+    length = 2

@@ -1,0 +1,190 @@
+"""What lists can be filtered by: django-filter's names, made from one table per resource."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import django_filters  # type: ignore[import-untyped]
+from django.db.models import F, Model, QuerySet, Value
+from django.db.models.functions import Left, Right, StrIndex
+from django.db.models.lookups import Exact, GreaterThan
+from django.http import QueryDict
+from django_filters.utils import translate_validation  # type: ignore[import-untyped]
+from rest_framework.exceptions import ValidationError
+
+from saltant.server.accounts.models import User
+from saltant.server.api import filter_fields as form
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
+from saltant.states import State
+
+Filters = dict[str, django_filters.Filter]
+
+
+def _filter(name: str, lookup: str, field: type[Any], **kwargs: Any) -> django_filters.Filter:
+    made = type("Filter", (django_filters.Filter,), {"field_class": field})
+    # The label is only for pages; without one it is worked out at every request.
+    filter_: django_filters.Filter = made(name, lookup, label=name, **kwargs)
+    return filter_
+
+
+class CaseSensitiveFilter(django_filters.Filter):  # type: ignore[misc]
+    """Looks for a part of a text. SQLite's LIKE, which Django uses, takes capital and small letters for the same."""
+
+    field_class = form.TextField
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return queryset
+        column, wanted = F(self.field_name), Value(value)
+        if self.lookup_expr == "contains":
+            return queryset.filter(GreaterThan(StrIndex(column, wanted), 0))
+        part = Left if self.lookup_expr == "startswith" else Right
+        return queryset.filter(Exact(part(column, len(value)), wanted))
+
+
+def text(name: str) -> Filters:
+    """A text column."""
+    return {
+        name: _filter(name, "exact", form.TextField),
+        f"{name}__in": _filter(name, "in", form.TextListField),
+        f"{name}__regex": _filter(name, "regex", form.RegexField),
+        **{
+            f"{name}__{lookup}": CaseSensitiveFilter(name, lookup, label=name)
+            for lookup in ("contains", "startswith", "endswith")
+        },
+    }
+
+
+def state(name: str) -> Filters:
+    """A text column of states, of which a plain one must be known."""
+    choices = [(each.value, each.value) for each in State]
+    return text(name) | {name: django_filters.ChoiceFilter(name, label=name, choices=choices)}
+
+
+def reference(queryset: "QuerySet[Any]") -> Callable[[str], Filters]:
+    """The id of a row of `queryset`."""
+
+    def kind(name: str) -> Filters:
+        return {
+            name: django_filters.ModelChoiceFilter(name, label=name, queryset=queryset),
+            f"{name}__in": _filter(name, "in", form.IdListField),
+        }
+
+    return kind
+
+
+def moment(name: str) -> Filters:
+    """A date and time."""
+    return {
+        name: _filter(name, "exact", form.MomentField),
+        f"{name}__year": _filter(name, "year", form.YearField),
+        f"{name}__range": _filter(name, "range", form.MomentRangeField),
+        **{f"{name}__{lookup}": _filter(name, lookup, form.MomentField) for lookup in ("lt", "lte", "gt", "gte")},
+    }
+
+
+def boolean(name: str) -> Filters:
+    """A Boolean."""
+    return {name: django_filters.BooleanFilter(name, label=name)}
+
+
+BOOLEANS = {"true": "True", "1": "True", "false": "False", "0": "False"}
+
+
+class LeanFilterSet(django_filters.FilterSet):  # type: ignore[misc]
+    """Filters by what a request names: to set up the other filters would cost more than the query.
+
+    Args:
+        strict: refuse what version 1 ignores: a parameter that is unknown (and not of `also`), a Boolean that is none.
+    """
+
+    base_filters: Filters
+    queryset: QuerySet[Any]
+
+    def __init__(self, data: QueryDict, queryset: QuerySet[Any], *, strict: bool, also: frozenset[str]) -> None:
+        every: Filters = type(self).base_filters
+        given = {name: str(data[name]) for name in data if name in every}
+        if strict:
+            unknown = [name for name in data if name not in given and name not in also]
+            if unknown:
+                raise ValidationError({name: ["There is no such filter."] for name in unknown})
+        for name, value in list(given.items()):
+            if isinstance(every[name], django_filters.BooleanFilter):
+                if value.lower() in BOOLEANS:
+                    given[name] = BOOLEANS[value.lower()]
+                elif strict:
+                    raise ValidationError({name: ["Must be a valid boolean."]})
+                else:
+                    del given[name]
+        self.base_filters = {name: every[name] for name in given}
+        super().__init__(given, queryset)
+
+    def result(self) -> QuerySet[Any]:
+        """The rows that the filters let through, in no order.
+
+        Raises:
+            ValidationError: a value cannot be used.
+        """
+        if not self.base_filters:
+            return self.queryset
+        if not self.is_valid():
+            raise translate_validation(self.errors)
+        filtered: QuerySet[Any] = self.qs
+        return filtered
+
+    def parameters_of(self, value: str | None) -> list[str]:
+        """The parameters that were given `value`."""
+        return [name for name, given in self.data.items() if given == value]
+
+
+def declare(model: type[Model], **kinds: Callable[[str], Filters]) -> type[LeanFilterSet]:
+    """The filters of `model`: the kind of each column that can be filtered by."""
+    filters: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        filters |= kind(name)
+    meta = type("Meta", (), {"model": model, "fields": []})
+    return type(f"{model.__name__}Filters", (LeanFilterSet,), {**filters, "Meta": meta})
+
+
+def _types(**more: Callable[[str], Filters]) -> type[LeanFilterSet]:
+    return declare(
+        TaskType,
+        name=text,
+        description=text,
+        user__username=text,
+        command_to_run=text,
+        datetime_created=moment,
+        **more,
+    )
+
+
+def _instances(task_class: TaskClass) -> type[LeanFilterSet]:
+    return declare(
+        TaskInstance,
+        name=text,
+        state=state,
+        user__username=text,
+        task_type=reference(TaskType.objects.filter(task_class=task_class)),
+        task_queue=reference(TaskQueue.objects.all()),
+        datetime_created=moment,
+        datetime_finished=moment,
+    )
+
+
+TYPES: Mapping[TaskClass, type[LeanFilterSet]] = {
+    TaskClass.EXECUTABLE: _types(),
+    TaskClass.CONTAINER: _types(container_image=text, container_type=text),
+}
+INSTANCES: Mapping[TaskClass, type[LeanFilterSet]] = {task_class: _instances(task_class) for task_class in TaskClass}
+QUEUES = declare(
+    TaskQueue,
+    name=text,
+    description=text,
+    user__username=text,
+    private=boolean,
+    runs_executable_tasks=boolean,
+    runs_docker_container_tasks=boolean,
+    runs_singularity_container_tasks=boolean,
+    active=boolean,
+)
+WHITELISTS = declare(TaskWhitelist, name=text, description=text, user__username=text)
+USERS = declare(User, username=text, email=text)

@@ -1,0 +1,91 @@
+"""The views of task instances. What changes one is done by `tasks.services`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from saltant.server.api.errors import json_error
+from saltant.server.api.forms import plain
+from saltant.server.api.permissions import IsSignedIn, check_may_end, check_may_report
+from saltant.server.api.resources import parse_uuid
+from saltant.server.api.serializers import StateSerializer
+from saltant.server.api.views import ListView, ResourceView, json_response
+from saltant.server.tasks import services
+from saltant.server.tasks.models import TaskInstance
+from saltant.states import State
+
+
+class BirthView(ResourceView):
+    """Answers with an instance that was just made, in the state in which it was born."""
+
+    def born(self, request: Request, make: Callable[[], TaskInstance]) -> HttpResponse:
+        """Make an instance, and answer with it as it was saved: by now it may have ended."""
+        try:
+            with transaction.atomic():
+                instance = make()
+                representation = self.resource.representation(request.version)
+                [body] = representation.encode([representation.row_of(instance)])
+        except services.Refused as refused:
+            raise ValidationError(refused.errors) from None
+        return json_response(body, 201)
+
+
+class InstanceListView(ListView, BirthView):
+    """All instances of a class; POST makes one."""
+
+    def post(self, request: Request) -> HttpResponse:
+        context = {"user": request.user, **self.resource.scope}
+        serializer = self.serializer_for(request, context=context)
+        serializer.is_valid(raise_exception=True)
+        values: dict[str, Any] = serializer.validated_data
+        user: Any = request.user
+        return self.born(request, lambda: services.submit(user=user, **values))
+
+
+class CloneView(BirthView):
+    """POST submits an instance once more."""
+
+    def post(self, request: Request, name: str) -> HttpResponse:
+        instance = self.resource.get(name)
+        user: Any = request.user
+        return self.born(request, lambda: services.clone(user=user, instance=instance))
+
+
+class TerminateView(ResourceView):
+    """POST has an instance ended."""
+
+    def post(self, request: Request, name: str) -> HttpResponse:
+        instance = self.resource.get(name)
+        check_may_end(request, instance)
+        user: Any = request.user
+        services.terminate(instance=instance, user=user)
+        return self.answer(request, name, status=202)
+
+
+class StateView(APIView):
+    """PATCH reports the state of an instance of either class."""
+
+    permission_classes = [IsSignedIn]
+
+    def patch(self, request: Request, name: str) -> HttpResponse:
+        uuid = parse_uuid(name)
+        instance = TaskInstance.objects.select_related("task_queue").filter(uuid=uuid).first()
+        if instance is None:
+            return json_response(json.dumps(f"There is no task instance with the UUID {uuid}."), 400)
+        serializer = StateSerializer(data={})
+        serializer.initial_data = plain(request, serializer.fields)
+        serializer.is_valid(raise_exception=True)
+        state = State(serializer.validated_data["state"])
+        check_may_report(request, instance, ends=state is State.TERMINATED)
+        user: Any = request.user
+        try:
+            current = services.report(instance=instance, state=state, user=user)
+        except services.Conflict as conflict:
+            return json_error(409, conflict.message, state=conflict.current)
+        return json_response(json.dumps({"uuid": str(uuid), "state": current}, separators=(",", ":")))

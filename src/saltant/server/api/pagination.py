@@ -1,0 +1,127 @@
+"""Pages of lists, straight from rows to bytes; a page too large for memory goes out in chunks."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from saltant.server.api import regexes
+from saltant.server.api.filters import LeanFilterSet
+from saltant.server.api.representations import Representation, Row
+from saltant.server.api.resources import Resource
+
+PARAMETERS = frozenset({"page", "page_size"})
+CHUNK = 1000
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list, and what stands before and after it.
+
+    Attributes:
+        start: how many rows come before it.
+        size: how many rows it holds.
+    """
+
+    start: int
+    size: int
+    count: int
+    previous: str | None
+    next: str | None
+
+    @property
+    def head(self) -> str:
+        """The body up to the results."""
+        links = f'"next":{json.dumps(self.next)},"previous":{json.dumps(self.previous)}'
+        return f'{{"count":{self.count},{links},"results":['
+
+
+def respond(request: Request, resource: Resource, filters: LeanFilterSet) -> HttpResponseBase:
+    """The page of a filtered list that `request` asks for."""
+    representation = resource.representation(request.version)
+    filtered = filters.result()
+    with _searching(filters, settings.SALTANT.filter_time):
+        page = find_page(request, resource.count(filters), resource.page_size)
+        if page.size <= CHUNK:
+            body = page.head + ",".join(representation.encode(_rows(page, representation, filtered))) + "]}"
+            return HttpResponse(body.encode(), content_type=JSON)
+    return StreamingHttpResponse(_stream(page, representation, filters, filtered), content_type=JSON)
+
+
+def _rows(page: Page, representation: Representation, filtered: QuerySet[Any]) -> Sequence[Row]:
+    rows, after = representation.rows(filtered), page.count - page.start - page.size
+    if page.start <= after:
+        return list(rows[page.start : page.start + page.size])
+    # What comes before has to be skipped row by row: from the end there are fewer.
+    return list(rows.reverse()[after : after + page.size])[::-1]
+
+
+def find_page(request: Request, count: int, page_size: int) -> Page:
+    """The page of a list of `count` rows that `request` asks for.
+
+    Raises:
+        NotFound: there is no such page.
+    """
+    size = _positive(request.query_params.get("page_size", "")) or page_size
+    last = max(1, -(-count // size))
+    given = request.query_params.get("page") or "1"
+    number = last if given == "last" else _positive(given)
+    if number is None or number > last:
+        raise NotFound("Invalid page.")
+    url = request.build_absolute_uri() if last > 1 else ""
+    before = after = None
+    if number > 1:
+        before = replace_query_param(url, "page", number - 1) if number > 2 else remove_query_param(url, "page")
+    if number < last:
+        after = replace_query_param(url, "page", number + 1)
+    start = (number - 1) * size
+    return Page(start, min(size, count - start), count, before, after)
+
+
+def _positive(text: str) -> int | None:
+    """A positive integer of ASCII digits, or None."""
+    return (int(text) or None) if text.isascii() and text.isdigit() and len(text) < 1000 else None
+
+
+def _stream(
+    page: Page, representation: Representation, filters: LeanFilterSet, filtered: QuerySet[Any]
+) -> Iterator[bytes]:
+    """The body, chunk by chunk. Each is a query of its own: a slow reader keeps nothing open in the database."""
+    order = representation.order
+    column, descending = order.removeprefix("-"), order.startswith("-")
+    rows = representation.rows(filtered)
+    left, start, comma = page.size, page.start, page.head
+    while left > 0:
+        # The count has searched all of these rows within the time allowed: this must not fail half-way.
+        with _searching(filters, settings.SALTANT.filter_time * 10):
+            chunk = list(rows[start : start + min(CHUNK, left)])
+        if not chunk:
+            break
+        yield (comma + ",".join(representation.encode(chunk))).encode()
+        rows = representation.rows(filtered.filter(**{f"{column}__{'lt' if descending else 'gt'}": chunk[-1][-1]}))
+        left, start, comma = left - len(chunk), 0, ","
+    yield b"]}" if comma == "," else (page.head + "]}").encode()
+
+
+@contextmanager
+def _searching(filters: LeanFilterSet, seconds: float) -> Iterator[None]:
+    """Let regular expressions run for `seconds`; one that takes longer is the request's fault."""
+    with regexes.budget(seconds) as limits:
+        try:
+            yield
+        except OperationalError:
+            if limits.exhausted_by is None:
+                raise
+            message = f"This regular expression takes longer than {settings.SALTANT.filter_time:g} seconds."
+            names = filters.parameters_of(limits.exhausted_by) or ["non_field_errors"]
+            raise ValidationError({name: [message] for name in names}) from None

@@ -1,0 +1,194 @@
+"""The bodies of answers, made straight from database rows.
+
+A list of objects turned into dictionaries and then into JSON costs many times what the query costs. Here a row is one
+formatting of one template: each column has an encoder, and stored JSON is passed on as the text that it is.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from json.encoder import encode_basestring
+from typing import Any
+
+from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, QuerySet, TextField
+from rest_framework import serializers
+
+from saltant.server.api.fields import IdListField, JSONValue
+from saltant.server.api.serializers import InstanceSerializerV2, WaitingField
+from saltant.server.tasks import waiting
+from saltant.server.tasks.fields import JSONTextField
+from saltant.states import WAITING
+
+Encoder = Callable[[Any], str]
+Row = Sequence[Any]
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
+
+
+def _text_or_null(value: str | None) -> str:
+    return encode_basestring(value) if value else "null"
+
+
+def _moment(value: Any) -> str:
+    return "null" if value is None else f'"{value.isoformat(timespec="microseconds")[:26]}Z"'
+
+
+def _plain(value: Any) -> str:
+    return f'"{value}"'
+
+
+def _raw(value: str | None) -> str:
+    return "null" if value is None else value
+
+
+def _number(value: float | None) -> str:
+    return "null" if value is None else repr(value)
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+ENCODERS: list[tuple[type[Any], Encoder]] = [
+    (JSONValue, _raw),
+    (serializers.DateTimeField, _moment),
+    (serializers.BooleanField, _boolean),
+    (serializers.UUIDField, _plain),
+    (serializers.IntegerField, _number),
+    (serializers.FloatField, _number),
+    (serializers.PrimaryKeyRelatedField, _number),
+    (serializers.CharField, _text),
+    (serializers.ChoiceField, _text),
+]
+"""Which encoder a serializer's field gets; the first match counts."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One key of a body and where it comes from."""
+
+    key: str
+    path: str
+    encoder: Encoder
+    ids: IdListField | None = None
+    waiting: bool = False
+
+    @classmethod
+    def of(cls, key: str, source: "serializers.Field[Any, Any, Any, Any]") -> "Column":
+        """The column of a serializer's field."""
+        if isinstance(source, IdListField):
+            return cls(key, "pk", _number, ids=source)
+        if isinstance(source, WaitingField):
+            return cls(key, "pk", _text, waiting=True)
+        encoder = next(encoder for kind, encoder in ENCODERS if isinstance(source, kind))
+        if key == "reason":
+            encoder = _text_or_null
+        path = (source.source or key).replace(".", "__")
+        if isinstance(source, serializers.PrimaryKeyRelatedField):
+            path += "_id"
+        return cls(key, path, encoder)
+
+    @property
+    def expression(self) -> Any:
+        """What `values_list` is given: a path, or for JSON its text instead of its value."""
+        return ExpressionWrapper(F(self.path), output_field=TextField()) if self.encoder is _raw else self.path
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The bodies of one resource in one version.
+
+    Attributes:
+        model: what the rows are of.
+        serializer: declares keys and columns.
+        order: the unique column by which lists are ordered, with "-" if downwards; each row ends with it.
+    """
+
+    model: type[Model]
+    serializer: type["serializers.BaseSerializer[Any]"]
+    order: str = "pk"
+    columns: list[Column] = field(init=False)
+
+    def __post_init__(self) -> None:
+        fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = self.serializer().fields  # type: ignore[attr-defined]
+        columns = [Column.of(key, source) for key, source in fields.items() if not source.write_only]
+        object.__setattr__(self, "columns", columns)
+
+    @cached_property
+    def template(self) -> str:
+        """A body with a gap for each value."""
+        return "{" + ",".join(f'"{column.key}":%s' for column in self.columns) + "}"
+
+    @cached_property
+    def extra(self) -> list[str]:
+        """Columns that follow those of the body, for `waiting` and for the next chunk of a long list."""
+        needed = ["state", "kind", "task_queue__name"] if any(column.waiting for column in self.columns) else []
+        return [*needed, self.order.removeprefix("-")]
+
+    def rows(self, queryset: QuerySet[Any]) -> QuerySet[Any, Row]:
+        """The rows of `queryset`, as `encode` takes them."""
+        if issubclass(self.serializer, InstanceSerializerV2):
+            current = FilteredRelation("attempts", condition=Q(attempts__number=F("attempt")))
+            queryset = queryset.alias(current=current)
+        return queryset.order_by(self.order).values_list(*(column.expression for column in self.columns), *self.extra)
+
+    def row_of(self, thing: Model) -> Row:
+        """The row of an object that was just saved, and so has no attempts."""
+        return [_value_of(thing, path) for path in [*(column.path for column in self.columns), *self.extra]]
+
+    def encode(self, rows: Iterable[Row]) -> list[str]:
+        """The JSON of each row."""
+        rows = list(rows)
+        if not rows:
+            return []
+        encoders = [self._encoder(column, position, rows) for position, column in enumerate(self.columns)]
+        template = self.template
+        # `map` ends with the encoders: the extra columns are left out.
+        return [template % tuple(map(_call, encoders, row)) for row in rows]
+
+    def _encoder(self, column: Column, position: int, rows: Sequence[Row]) -> Encoder:
+        if column.ids is not None:
+            return _ids(self.model, column.ids, [row[position] for row in rows])
+        if column.waiting:
+            return _waiting({row[position]: row[-4:-1] for row in rows})
+        return column.encoder
+
+
+def _call(encoder: Encoder, value: Any) -> str:
+    return encoder(value)
+
+
+def _value_of(thing: Model, path: str) -> Any:
+    names = path.split("__")
+    if names[0] == "current":
+        return None
+    value = reduce(lambda value, name: None if value is None else getattr(value, name), names, thing)
+    if len(names) == 1 and names[0] != "pk" and isinstance(thing._meta.get_field(names[0]), JSONTextField):
+        return json.dumps(value)
+    return value
+
+
+def _ids(model: type[Model], relation: IdListField, owners: Sequence[int]) -> Encoder:
+    """Encodes an owner's id as the list of the ids that it is related to: one query for all of `owners`."""
+    many: Any = model._meta.get_field(relation.relation)
+    owner, other = many.m2m_column_name(), many.m2m_reverse_field_name()
+    only = {f"{other}__{name}": value for name, value in relation.only.items()}
+    pairs = many.remote_field.through.objects.filter(**{f"{owner}__in": owners}, **only).order_by(f"{other}_id")
+    found: dict[int, list[str]] = {}
+    for owner_id, other_id in pairs.values_list(owner, f"{other}_id"):
+        found.setdefault(owner_id, []).append(str(other_id))
+    return lambda owner_id: f"[{','.join(found.get(owner_id, ()))}]"
+
+
+def _waiting(rows: Mapping[int, Row]) -> Encoder:
+    """Encodes an instance's id as the reason why it waits, or null: one query, if any of `rows` waits at all."""
+    workers = waiting.live_workers() if any(row[0] in WAITING for row in rows.values()) else []
+    why = {
+        pk: waiting.explain(state, kind, queue, workers)
+        for pk, (state, kind, queue) in rows.items()
+        if state in WAITING
+    }
+    return lambda pk: _text(why.get(pk))

@@ -1,0 +1,162 @@
+"""The API's resources: what each is made of. Views are the same for all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.serializers import ModelSerializer
+
+from saltant.server.accounts.models import User
+from saltant.server.api import filters, serializers
+from saltant.server.api.counts import count_instances
+from saltant.server.api.filters import LeanFilterSet
+from saltant.server.api.representations import Representation
+from saltant.server.prepared import Prepared
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
+
+SAMPLES = {"id": 2**62, "uuid": UUID(int=2**128 - 1), "username": "\N{BLACK STAR}"}
+"""For each lookup, a value that nothing else in a query has."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of things that the API shows.
+
+    Attributes:
+        serializers: by version; a version that is not there is as version 1.
+        lookup: the column that a path names: id, uuid or username.
+        scope: what narrows the rows of the model.
+        order: how lists are ordered.
+        counter: counts all rows, if there is a better way than to count them.
+    """
+
+    model: type[Any]
+    serializers: dict[str, type[ModelSerializer[Any]]]
+    filters: type[LeanFilterSet]
+    lookup: str = "id"
+    scope: dict[str, Any] = field(default_factory=dict)
+    order: str = "id"
+    page_size: int = 100
+    counter: Callable[[QuerySet[Any]], int] | None = None
+
+    @property
+    def serializer(self) -> type[ModelSerializer[Any]]:
+        """What reads requests."""
+        return self.serializers["1"]
+
+    @cached_property
+    def _representations(self) -> dict[str, Representation]:
+        return {
+            version: Representation(self.model, serializer, self.order)
+            for version, serializer in self.serializers.items()
+        }
+
+    def representation(self, version: str | None) -> Representation:
+        """What writes answers of `version`."""
+        return self._representations.get(version or "1") or self._representations["1"]
+
+    def all(self) -> QuerySet[Any]:
+        """Every row."""
+        rows: QuerySet[Any] = self.model._default_manager.filter(**self.scope)
+        return rows
+
+    @cached_property
+    def _bodies(self) -> dict[str, Prepared]:
+        def prepare(representation: Representation) -> Prepared:
+            return Prepared(
+                lambda key: representation.rows(self.all().filter(**{self.lookup: key})).order_by(),
+                self.model._meta.get_field(self.lookup),
+                SAMPLES[self.lookup],
+            )
+
+        return {version: prepare(representation) for version, representation in self._representations.items()}
+
+    def body(self, version: str | None, name: str) -> str:
+        """The JSON, in `version`, of the thing that a path names.
+
+        Raises:
+            NotFound: there is none.
+        """
+        version = version if version in self.serializers else "1"
+        rows = self._bodies[version].rows(_key(self.lookup, name))
+        if not rows:
+            raise NotFound
+        return self._representations[version].encode(rows)[0]
+
+    def count(self, filtered: LeanFilterSet) -> int:
+        """How many rows the filters let through."""
+        if self.counter is not None and not filtered.base_filters:
+            return self.counter(self.all())
+        count: int = filtered.result().count()
+        return count
+
+    def get(self, name: str, *, lock: bool = False) -> Any:
+        """The object that a path names; `lock` for one that is going to be changed.
+
+        Raises:
+            NotFound: there is none.
+        """
+        rows = self.all().filter(**{self.lookup: _key(self.lookup, name)})
+        thing: Model | None = (rows.select_for_update() if lock else rows).first()
+        if thing is None:
+            raise NotFound
+        return thing
+
+
+def parse_uuid(text: str) -> UUID:
+    """The UUID that a path names.
+
+    Raises:
+        NotFound: it is no UUID.
+    """
+    try:
+        uuid = UUID(text)
+    except ValueError:
+        raise NotFound from None
+    # Python also takes braces, prefixes, and dashes anywhere.
+    if text.lower() not in (str(uuid), uuid.hex):
+        raise NotFound
+    return uuid
+
+
+def _key(lookup: str, name: str) -> Any:
+    if lookup == "uuid":
+        return parse_uuid(name)
+    if lookup == "id":
+        if not (name.isascii() and name.isdigit() and len(name) < 20 and int(name) < 2**63):
+            raise NotFound
+        return int(name)
+    if "\0" in name:
+        raise NotFound
+    return name
+
+
+USERS = Resource(User, {"1": serializers.UserSerializer}, filters.USERS, lookup="username", order="username")
+QUEUES = Resource(TaskQueue, {"1": serializers.QueueSerializer}, filters.QUEUES)
+WHITELISTS = Resource(TaskWhitelist, {"1": serializers.WhitelistSerializer}, filters.WHITELISTS)
+TYPES = {
+    serializer.task_class: Resource(
+        TaskType,
+        {"1": serializer},
+        filters.TYPES[serializer.task_class],
+        scope={"task_class": serializer.task_class},
+    )
+    for serializer in (serializers.ExecutableTypeSerializer, serializers.ContainerTypeSerializer)
+}
+INSTANCES = {
+    task_class: Resource(
+        TaskInstance,
+        {"1": serializers.InstanceSerializer, "2": serializers.InstanceSerializerV2},
+        filters.INSTANCES[task_class],
+        lookup="uuid",
+        scope={"task_class": task_class},
+        order="-id",
+        page_size=10,
+        counter=partial(count_instances, task_class),
+    )
+    for task_class in TaskClass
+}

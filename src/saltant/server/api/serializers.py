@@ -1,0 +1,253 @@
+"""What requests may say, and the one declaration of what answers say.
+
+Input runs through these serializers. Output is made by `representations`, which reads here the keys, their order and
+the columns that they come from.
+"""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from saltant.server.accounts.models import User
+from saltant.server.api.fields import (
+    IdField,
+    IdListField,
+    JSONObject,
+    JSONValue,
+    StrictString,
+    StringList,
+    is_splittable,
+    is_variable_name,
+)
+from saltant.server.tasks import services
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
+from saltant.states import State
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+
+
+class OwnerField(serializers.CharField):
+    """The owner's username, or null."""
+
+    def __init__(self) -> None:
+        super().__init__(source="user.username", read_only=True, allow_null=True)
+
+
+class TypeSerializer(serializers.ModelSerializer[TaskType]):
+    """What both classes of types share."""
+
+    task_class: ClassVar[TaskClass]
+
+    user = OwnerField()
+    command_to_run = serializers.CharField(max_length=400, validators=[is_splittable])
+    environment_variables = StringList(child=StrictString(validators=[is_variable_name]), required=False)
+    required_arguments = StringList(child=StrictString(allow_blank=True), required=False)
+    required_arguments_default_values = JSONObject(required=False)
+
+    class Meta:
+        model = TaskType
+        fields = [
+            "id",
+            "user",
+            "name",
+            "description",
+            "datetime_created",
+            "command_to_run",
+            "environment_variables",
+            "required_arguments",
+            "required_arguments_default_values",
+        ]
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        fields["name"].validators.append(
+            UniqueValidator(TaskType.objects.filter(task_class=self.task_class), message=self.name_taken())
+        )
+        return fields
+
+    @classmethod
+    def name_taken(cls) -> str:
+        """What is said when a name is in use."""
+        return f"{cls.task_class} task type with this name already exists."
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        def after(field: str, default: Any) -> Any:
+            return attrs.get(field, getattr(self.instance, field, default))
+
+        required = after("required_arguments", [])
+        unknown = [name for name in after("required_arguments_default_values", {}) if name not in required]
+        if unknown:
+            names = ", ".join(repr(name) for name in unknown)
+            raise serializers.ValidationError(f"Default values name arguments that are not required: {names}.")
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> TaskType:
+        return super().create({"task_class": self.task_class, **validated_data})
+
+
+class ExecutableTypeSerializer(TypeSerializer):
+    task_class = TaskClass.EXECUTABLE
+
+    class Meta(TypeSerializer.Meta):
+        fields = [*TypeSerializer.Meta.fields, "json_file_option"]
+
+
+class ContainerTypeSerializer(TypeSerializer):
+    task_class = TaskClass.CONTAINER
+
+    class Meta(TypeSerializer.Meta):
+        fields = [*TypeSerializer.Meta.fields, "logs_path", "results_path", "container_image", "container_type"]
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            "container_image": {"required": True, "allow_blank": False},
+            "container_type": {"required": True, "allow_blank": False},
+        }
+
+
+def _types(task_class: TaskClass) -> "models.QuerySet[TaskType]":
+    return TaskType.objects.filter(task_class=task_class)
+
+
+class WhitelistSerializer(serializers.ModelSerializer[TaskWhitelist]):
+    user = OwnerField()
+    whitelisted_container_task_types = IdListField(
+        _types(TaskClass.CONTAINER), relation="task_types", only={"task_class": TaskClass.CONTAINER}
+    )
+    whitelisted_executable_task_types = IdListField(
+        _types(TaskClass.EXECUTABLE), relation="task_types", only={"task_class": TaskClass.EXECUTABLE}
+    )
+
+    class Meta:
+        model = TaskWhitelist
+        fields = [
+            "id",
+            "user",
+            "name",
+            "description",
+            "whitelisted_container_task_types",
+            "whitelisted_executable_task_types",
+        ]
+
+    def create(self, validated_data: dict[str, Any]) -> TaskWhitelist:
+        types = self._pop_types(validated_data)
+        whitelist = super().create(validated_data)
+        self._set_types(whitelist, types)
+        return whitelist
+
+    def update(self, instance: TaskWhitelist, validated_data: dict[str, Any]) -> TaskWhitelist:
+        types = self._pop_types(validated_data)
+        whitelist = super().update(instance, validated_data)
+        self._set_types(whitelist, types)
+        return whitelist
+
+    def _pop_types(self, data: dict[str, Any]) -> dict[TaskClass, list[TaskType]]:
+        fields = {name: field for name, field in self.fields.items() if isinstance(field, IdListField)}
+        return {field.only["task_class"]: data.pop(name) for name, field in fields.items() if name in data}
+
+    def _set_types(self, whitelist: TaskWhitelist, types: dict[TaskClass, list[TaskType]]) -> None:
+        """Replace the types of the classes that were named; the others stay."""
+        for task_class, wanted in types.items():
+            held = set(whitelist.task_types.filter(task_class=task_class))
+            whitelist.task_types.remove(*held.difference(wanted))
+            whitelist.task_types.add(*wanted)
+
+
+class QueueSerializer(serializers.ModelSerializer[TaskQueue]):
+    user = OwnerField()
+    whitelists = IdListField(TaskWhitelist.objects.all(), relation="whitelists")
+
+    class Meta:
+        model = TaskQueue
+        fields = [
+            "id",
+            "user",
+            "name",
+            "description",
+            "private",
+            "runs_executable_tasks",
+            "runs_docker_container_tasks",
+            "runs_singularity_container_tasks",
+            "active",
+            "whitelists",
+        ]
+
+
+class InstanceSerializer(serializers.ModelSerializer[TaskInstance]):
+    """What both classes of instances share. The class of the type is the view's to say."""
+
+    user = OwnerField()
+    state = serializers.ChoiceField([each.value for each in State], read_only=True)
+    arguments = JSONValue(required=False)
+    task_queue = IdField(queryset=TaskQueue.objects.all())
+    task_type = IdField(queryset=TaskType.objects.all())
+
+    class Meta:
+        model = TaskInstance
+        fields = [
+            "uuid",
+            "user",
+            "name",
+            "state",
+            "datetime_created",
+            "datetime_finished",
+            "arguments",
+            "task_queue",
+            "task_type",
+        ]
+        read_only_fields = ["datetime_finished"]
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        if "user" in self.context:
+            # A queue that the user may not use is no queue to them, nor is a type of the other class a type.
+            fields["task_queue"].queryset = services.usable_queues(self.context["user"])
+            fields["task_type"].queryset = _types(self.context["task_class"])
+        return fields
+
+
+class WaitingField(serializers.CharField):
+    """Why an instance does not run yet: a sentence, or null. It is found out when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__(source="pk", read_only=True, allow_null=True)
+
+
+class InstanceSerializerV2(InstanceSerializer):
+    """What version 2 adds. `current` is the attempt of the instance's current number, where there is one."""
+
+    reason = serializers.CharField(read_only=True, allow_null=True)
+    message = serializers.CharField(read_only=True)
+    attempt = serializers.IntegerField(read_only=True)
+    worker = serializers.CharField(source="current.worker", read_only=True, allow_null=True)
+    datetime_started = serializers.DateTimeField(source="current.datetime_started", read_only=True, allow_null=True)
+    exit_code = serializers.IntegerField(source="current.exit_code", read_only=True, allow_null=True)
+    signal = serializers.IntegerField(source="current.signal", read_only=True, allow_null=True)
+    cpu_seconds = serializers.FloatField(source="current.cpu_seconds", read_only=True, allow_null=True)
+    peak_memory = serializers.IntegerField(source="current.peak_memory", read_only=True, allow_null=True)
+    waiting = WaitingField()
+
+    class Meta(InstanceSerializer.Meta):
+        fields = [
+            *InstanceSerializer.Meta.fields,
+            "reason",
+            "message",
+            "attempt",
+            "worker",
+            "datetime_started",
+            "exit_code",
+            "signal",
+            "cpu_seconds",
+            "peak_memory",
+            "waiting",
+        ]
+
+
+class StateSerializer(serializers.Serializer[Any]):
+    """The body of a PATCH that reports a state."""
+
+    state = serializers.ChoiceField([each.value for each in State])

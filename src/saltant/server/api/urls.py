@@ -1,0 +1,54 @@
+"""The API's paths. Each works with and without its trailing slash."""
+
+from typing import Any
+
+from django.urls import URLPattern, re_path
+
+from saltant.server.api import resources
+from saltant.server.api.instance_views import CloneView, InstanceListView, StateView, TerminateView
+from saltant.server.api.token_views import RefreshView, SignInView
+from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, ReplaceView
+from saltant.server.tasks.models import TaskClass
+
+# What may stand here and is no id of anything is the view's to say: as in any path, 401 comes before 404.
+NAME = "(?P<name>[^/]+)"
+
+
+def _path(route: str, view: type[Any], name: str, **options: Any) -> URLPattern:
+    pattern: URLPattern = re_path(f"^{route}/?$", view.as_view(**options), name=name)
+    return pattern
+
+
+def _resource(path: str, name: str, resource: resources.Resource, list_: type[Any], detail: type[Any]) -> list[Any]:
+    return [
+        _path(path, list_, f"{name}-list", resource=resource),
+        _path(f"{path}/{NAME}", detail, f"{name}-detail", resource=resource),
+    ]
+
+
+def _instances(task_class: TaskClass) -> list[Any]:
+    path, name, resource = f"{task_class}taskinstances", f"{task_class}-instance", resources.INSTANCES[task_class]
+    return [
+        *_resource(path, name, resource, InstanceListView, DetailView),
+        _path(f"{path}/{NAME}/clone", CloneView, f"{name}-clone", resource=resource),
+        _path(f"{path}/{NAME}/terminate", TerminateView, f"{name}-terminate", resource=resource),
+    ]
+
+
+def _types(task_class: TaskClass) -> list[Any]:
+    resource = resources.TYPES[task_class]
+    return _resource(f"{task_class}tasktypes", f"{task_class}-type", resource, ListCreateView, ReplaceView)
+
+
+urlpatterns = [
+    *_instances(TaskClass.EXECUTABLE),
+    *_instances(TaskClass.CONTAINER),
+    *_types(TaskClass.EXECUTABLE),
+    *_types(TaskClass.CONTAINER),
+    *_resource("taskqueues", "queue", resources.QUEUES, ListCreateView, ChangeView),
+    *_resource("taskwhitelists", "whitelist", resources.WHITELISTS, ListCreateView, ChangeView),
+    *_resource("users", "user", resources.USERS, ListView, DetailView),
+    _path(f"updatetaskinstancestatus/{NAME}", StateView, "state"),
+    _path("token", SignInView, "token"),
+    _path("token/refresh", RefreshView, "token-refresh"),
+]

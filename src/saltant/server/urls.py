@@ -1,0 +1,13 @@
+"""Every path of the server, and what answers where there is none."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/", include("saltant.server.api.urls")),
+    path("", include("saltant.server.web.urls")),
+]
+
+handler400 = "saltant.server.api.errors.bad_request"
+handler403 = "saltant.server.api.errors.forbidden"
+handler404 = "saltant.server.api.errors.not_found"
+handler500 = "saltant.server.api.errors.server_error"
