@@ -1,5 +1,6 @@
 """`saltant user`: who may sign in."""
 
+import sys
 from typing import TextIO
 
 import click
@@ -82,7 +83,7 @@ def read_password(file: TextIO | None) -> str:
     """The password in a file, or what somebody types."""
     if file is not None:
         return file.readline().rstrip("\r\n")
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to type a password: use --password-file FILE, or --no-password.")
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return typed

@@ -67,6 +67,7 @@ def submit(
     stored, now = dispatch.birth_state(), timezone.now()
     limits = {name: getattr(task_type, name) for name in LIMITS} | dict(limits or {})
     patience = limits["queue_timeout"] or settings.SALTANT.claim_timeout
+    snapshot: Any = {name: getattr(task_type, name) for name in SNAPSHOT}
     instance = TaskInstance.objects.create(
         task_class=task_type.task_class,
         state=stored,
@@ -78,7 +79,7 @@ def submit(
         task_queue=task_queue,
         task_type=task_type,
         kind=task_type.kind,
-        snapshot={field: getattr(task_type, field) for field in SNAPSHOT},
+        snapshot=snapshot,
         **limits,
     )
     instance.state = State.CREATED
