@@ -1,0 +1,105 @@
+"""The worker's end of one launcher process."""
+
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import saltant
+from saltant.worker.leftovers import LAUNCHER_VARIABLE
+
+log = logging.getLogger("saltant.worker")
+
+_CODE = "import sys; sys.path.append(sys.argv[2]); from saltant.worker.launcher import main; main(int(sys.argv[1]))"
+_ROOT = str(Path(saltant.__file__).parents[1])
+_PACKET = 4096
+
+
+class LauncherFailed(Exception):
+    """The launcher could not be started."""
+
+
+class Connection:
+    """One launcher process, for as long as it lives."""
+
+    def __init__(self, data: Path) -> None:
+        self.is_dead = False
+        self._sending = threading.Lock()
+        self._changed = threading.Condition()
+        self._gone: dict[int, str] = {}
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {LAUNCHER_VARIABLE: str(data)}
+        if "LD_LIBRARY_PATH" in os.environ:  # where the interpreter itself needs it
+            environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+        try:
+            with theirs:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, str(theirs.fileno()), _ROOT],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=environment,
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._control.close()
+            raise LauncherFailed(f"The launcher could not be started: {error}") from error
+        threading.Thread(target=self._listen, name="saltant-launcher", daemon=True).start()
+
+    def start(self, job: int, fds: list[int]) -> None:
+        """Raises BrokenPipeError if the launcher is no more."""
+        with self._sending:
+            if self.is_dead:
+                raise BrokenPipeError
+            socket.send_fds(self._control, [json.dumps({"start": job}).encode()], fds)
+
+    def kill(self, job: int) -> bool:
+        """False if the launcher is no more."""
+        with self._sending:
+            if self.is_dead:
+                return False
+            try:
+                self._control.send(json.dumps({"kill": job}).encode())
+            except OSError:
+                return False
+        return True
+
+    def wait_until_gone(self, job: int) -> str | None:
+        """What the launcher says of a lost job when nothing of it is left; None if the launcher is lost too."""
+        with self._changed:
+            self._changed.wait_for(lambda: job in self._gone or self.is_dead)
+            return self._gone.pop(job, None)
+
+    def close(self, timeout: float) -> None:
+        """Let it end; `timeout` in seconds."""
+        with self._sending, suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)  # what it still has to say is heard until it ends
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            log.warning("The launcher (process %d) still waits for jobs to end.", self.process.pid)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                data = self._control.recv(_PACKET)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            message = json.loads(data)
+            with self._changed:
+                self._gone[message["gone"]] = message["message"]
+                self._changed.notify_all()
+        with self._sending:
+            self.is_dead = True
+            self._control.close()
+        with self._changed:
+            self._changed.notify_all()
+        self.process.wait()

@@ -1,0 +1,137 @@
+"""Runs executables: a job's command as a process of its own, through the launcher."""
+
+import json
+import logging
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from saltant.jobs import End, Job
+from saltant.reasons import Reason
+from saltant.worker.connection import LauncherFailed
+from saltant.worker.environment import EnvironmentMissing
+from saltant.worker.folders import JobFolders
+from saltant.worker.launch import Launch, Process
+from saltant.worker.outcomes import to_end
+from saltant.worker.runners.base import Tools
+from saltant.worker.running import Running
+
+log = logging.getLogger("saltant.worker")
+
+_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
+
+
+class CannotRunError(Exception):
+    """A job cannot be started; says how it ends instead."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.end = End(reason=reason, message=message)
+
+
+class ExecutableRunner:
+    """Runs jobs of kind executable."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._folders = tools.folders
+        self._launcher = tools.launcher
+        self._environment = tools.environment
+        self._grace = tools.kill_grace
+        self._umask = tools.umask
+
+    def run(self, job: Job, running: Running) -> End:
+        """Run a job from its start until nothing of it is alive, ending it when `running` says so."""
+        arguments: Path | None = None
+        try:
+            folders = self._folders.of(job.attempt)
+            environment = self._make_environment(job, folders)
+            argv = expand_command(job.command_to_run, environment)
+            self._folders.prepare(job.attempt)
+            if job.arguments:
+                text = json.dumps(job.arguments)
+                if job.json_file_option:
+                    arguments = self._folders.write_arguments(job.attempt, text)
+                    argv += [job.json_file_option, str(arguments)]
+                else:
+                    argv.append(text)
+            if running.reason is not None:
+                return End(running.reason, "It was ended before its program was started.")
+            with self._start(folders, argv, environment) as process:
+                running.attach(process)
+                return to_end(process.wait(), running.reason)
+        except CannotRunError as error:
+            return error.end
+        except OSError as error:
+            return End(Reason.WORKER_ERROR, f"What it needs could not be made on the worker: {error}")
+        except (LauncherFailed, ValueError) as error:
+            return End(Reason.WORKER_ERROR, str(error))
+        finally:
+            self._folders.discard(job.attempt, arguments)
+
+    def close(self, timeout: float) -> None:
+        """Let the launcher end."""
+        self._launcher.close(timeout)
+
+    def _make_environment(self, job: Job, folders: JobFolders) -> dict[str, str]:
+        own = {
+            "JOB_UUID": str(job.attempt.uuid),
+            "PATH": self._environment.path,
+            "JOB_LOGS_DIRECTORY": str(folders.logs),
+            "JOB_RESULTS_DIRECTORY": str(folders.results),
+        }
+        try:
+            return self._environment.select(name for name in job.environment_variables if name not in own) | own
+        except EnvironmentMissing as error:
+            raise CannotRunError(Reason.ENVIRONMENT_MISSING, str(error)) from None
+
+    def _start(self, folders: JobFolders, argv: list[str], environment: Mapping[str, str]) -> Process:
+        words = [_encode(word) for word in argv]
+        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+        stdout = self._folders.open_log(folders.stdout)
+        try:
+            stderr = self._folders.open_log(folders.stderr)
+            try:
+                return self._launcher.start(
+                    Launch(
+                        argv=words,
+                        environment=variables,
+                        folder=folders.work,
+                        stdout=stdout,
+                        stderr=stderr,
+                        grace=self._grace,
+                        umask=self._umask,
+                        run_as=self._folders.run_as,
+                    )
+                )
+            finally:
+                os.close(stderr)
+        finally:
+            os.close(stdout)
+
+
+def expand_command(command: str, environment: Mapping[str, str]) -> list[str]:
+    """The words of a command: variables are expanded from `environment` as os.path.expandvars does, then it is split.
+
+    >>> expand_command("run $WHERE ${WHAT} '$NONE |'", {"WHERE": "a b", "WHAT": "c"})
+    ['run', 'a', 'b', 'c', '$NONE |']
+    """
+
+    def value(match: re.Match[str]) -> str:
+        return environment.get(match[1].strip("{}"), match[0])
+
+    try:
+        words = shlex.split(_VARIABLE.sub(value, command))
+    except ValueError as error:
+        raise CannotRunError(Reason.WORKER_ERROR, f"Its command cannot be split into words: {error}.") from None
+    if not words:
+        raise CannotRunError(Reason.COMMAND_NOT_FOUND, "Its command is empty.")
+    return words
+
+
+def _encode(word: str) -> bytes:
+    try:
+        return word.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise CannotRunError(Reason.WORKER_ERROR, "Its command has a character that is none.") from None

@@ -1,0 +1,54 @@
+"""The attempts that a worker has claimed and not yet reported."""
+
+import threading
+import time
+from typing import Protocol
+
+from saltant.jobs import Attempt
+from saltant.reasons import Reason
+
+_LATE = 5.0  # seconds past the grace after which a watch is taken for dead
+
+
+class Endable(Protocol):
+    """Something of a job that runs."""
+
+    def end(self, grace: float) -> None:
+        """Have it ended, by force after `grace` seconds. From any thread; said again, force can only come sooner."""
+
+    def force(self) -> None:
+        """The last resort, when `end` had no effect long after its grace."""
+
+
+class Running:
+    """One claimed attempt. An order to end it holds whether it has started yet or not."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.reason: Reason | None = None  # of the first order to end it
+        self._lock = threading.Lock()
+        self._process: Endable | None = None
+        self._deadline = float("inf")
+
+    def end(self, reason: Reason, grace: float) -> None:
+        """Order its end, by SIGKILL after `grace` seconds. The first reason counts, and the shortest grace."""
+        with self._lock:
+            self.reason = self.reason or reason
+            deadline = time.monotonic() + grace
+            if deadline < self._deadline:
+                self._deadline = deadline
+                if self._process is not None:
+                    self._process.end(grace)
+
+    def attach(self, process: Endable) -> None:
+        """Say what is to be ended; done at once if that was ordered meanwhile."""
+        with self._lock:
+            self._process = process
+            if self.reason is not None:
+                process.end(max(0.0, self._deadline - time.monotonic()))
+
+    def check(self) -> None:
+        """Use force against what should have ended long ago."""
+        with self._lock:
+            if self._process is not None and time.monotonic() > self._deadline + _LATE:
+                self._process.force()

@@ -1,0 +1,193 @@
+"""A worker with a server in its own memory, for tests that drive real processes."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from saltant.jobs import Attempt, End, Job, Kind, Ticket
+from saltant.worker import processes
+from saltant.worker.environment import Environment
+from saltant.worker.folders import WorkerFolders
+from saltant.worker.launch import Launcher
+from saltant.worker.leftovers import LAUNCHER_VARIABLE, environment_of
+from saltant.worker.loop import Worker
+from saltant.worker.run_as import RunAs
+from saltant.worker.runners import Tools, make_runners
+
+BOUND = 30.0  # seconds after which a test gives up waiting
+
+PYTHON = f"{sys.executable} -I -S"
+
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], what: str = "") -> T:
+    """Wait until the condition is true."""
+    give_up = time.monotonic() + BOUND
+    while not (value := condition()):
+        assert time.monotonic() < give_up, what or "it did not happen"
+        time.sleep(0.005)
+    return value
+
+
+def alive(uuid: UUID) -> list[int]:
+    """The living processes that have this JOB_UUID in their environment."""
+    mark = str(uuid).encode()
+    found = []
+    for pid in processes.all_pids():
+        seen = processes.look(pid)
+        if seen is not None and not seen.is_dead and environment_of(pid).get(b"JOB_UUID") == mark:
+            found.append(pid)
+    return found
+
+
+def is_running(pid: int) -> bool:
+    seen = processes.look(pid)
+    return seen is not None and not seen.is_dead
+
+
+def shim_of(uuid: UUID) -> int:
+    """The shim above the job's processes."""
+
+    def find() -> int | None:
+        parents = {seen.parent for pid in alive(uuid) if (seen := processes.look(pid)) is not None}
+        return next((pid for pid in parents if LAUNCHER_VARIABLE.encode() in environment_of(pid)), None)
+
+    found = until(find, "no shim was found")
+    assert found is not None
+    return found
+
+
+class Server:
+    """Control and Source in memory."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.tickets: deque[Ticket] = deque()
+        self.jobs: dict[Attempt, Job] = {}
+        self.claimed: set[Attempt] = set()
+        self.cancelled: set[Attempt] = set()
+        self.ends: dict[Attempt, End] = {}
+        self.heartbeats: list[list[Attempt]] = []
+        self.announced: list[tuple[Any, ...]] = []
+        self.troubles: dict[str, int] = {}
+        self.closed = False
+        self.after_claim: Callable[[Attempt], None] = lambda attempt: None
+
+    def submit(self, command: str, arguments: dict[str, Any] | None = None, **particulars: Any) -> Attempt:
+        attempt = Attempt(uuid4(), particulars.pop("number", 1))
+        kind = particulars.pop("kind", Kind.EXECUTABLE)
+        with self.changed:
+            self.jobs[attempt] = Job(attempt, kind, command, arguments or {}, **particulars)
+            self.tickets.append(Ticket(attempt, "default", kind))
+            self.changed.notify_all()
+        return attempt
+
+    def take(self, queues: Collection[str] | None, kinds: Collection[Kind], timeout: float | None) -> Ticket | None:
+        with self.changed:
+            self.changed.wait_for(lambda: self.tickets or self.closed, timeout)
+            return self.tickets.popleft() if self.tickets and not self.closed else None
+
+    def close(self) -> None:
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    def announce(self, worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
+        self.trouble("announce")
+        self.announced.append((worker, queues, set(kinds), slots))
+
+    def claim(self, ticket: Ticket, worker: str) -> Job | None:
+        self.trouble("claim")
+        with self.changed:
+            if ticket.attempt in self.cancelled or ticket.attempt in self.claimed:
+                return None
+            self.claimed.add(ticket.attempt)
+            job = self.jobs[ticket.attempt]
+        self.after_claim(ticket.attempt)
+        return job
+
+    def heartbeat(self, worker: str, running: Iterable[Attempt]) -> set[Attempt]:
+        self.trouble("heartbeat")
+        with self.changed:
+            self.heartbeats.append(list(running))
+            self.changed.notify_all()
+            return self.cancelled & set(self.heartbeats[-1])
+
+    def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
+        self.trouble("finish")
+        with self.changed:
+            assert attempt not in self.ends
+            self.ends[attempt] = end
+            self.changed.notify_all()
+        return True
+
+    def trouble(self, call: str) -> None:
+        if self.troubles.get(call, 0) > 0:
+            self.troubles[call] -= 1
+            raise ConnectionError("the database is locked")
+
+
+class Rig:
+    """A running worker over a folder."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        run_as: RunAs | None = None,
+        values: dict[str, str] | None = None,
+        allowed: tuple[str, ...] = ("*",),
+        **options: Any,
+    ) -> None:
+        self.server = Server()
+        self.folders = WorkerFolders(data, run_as)
+        self.folders.make()
+        self.launcher = Launcher(data)
+        environment = Environment(values if values is not None else {"PATH": os.environ["PATH"]}, allowed)
+        grace = options.setdefault("kill_grace", 0.5)
+        tools = Tools(self.folders, self.launcher, environment, kill_grace=grace)
+        options = dict[str, Any]({"name": "rig", "slots": 2, "heartbeat_seconds": 60.0}) | options
+        self.worker = Worker(control=self.server, source=self.server, runners=make_runners(tools), **options)
+        self.worker.start()
+
+    def submit(self, command: str, arguments: dict[str, Any] | None = None, **particulars: Any) -> Attempt:
+        return self.server.submit(command, arguments, **particulars)
+
+    def end_of(self, attempt: Attempt) -> End:
+        """How it ended, once it has."""
+        with self.server.changed:
+            assert self.server.changed.wait_for(lambda: attempt in self.server.ends, BOUND), "it did not end"
+            return self.server.ends[attempt]
+
+    def run(self, command: str, arguments: dict[str, Any] | None = None, **particulars: Any) -> tuple[End, bytes]:
+        """Run a job to its end; returns that and what it printed."""
+        attempt = self.submit(command, arguments, **particulars)
+        end = self.end_of(attempt)
+        path = self.folders.of(attempt).stdout
+        return end, path.read_bytes() if path.exists() else b""
+
+    def cancel(self, attempt: Attempt) -> None:
+        with self.server.changed:
+            self.server.cancelled.add(attempt)
+        self.worker.look()
+
+    def said(self, attempt: Attempt, text: str = "ready", times: int = 1) -> None:
+        """Wait until the job has printed a word."""
+        path = self.folders.of(attempt).stdout
+        until(lambda: path.exists() and path.read_text().count(text) >= times, f"it did not say {text}")
+
+    def close(self) -> None:
+        self.worker.stop(0)
+
+
+def kill(pid: int, signum: int = signal.SIGKILL) -> None:
+    os.kill(pid, signum)
