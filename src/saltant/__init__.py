@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         TransportError,
         UnexpectedRedirect,
         UnexpectedResponse,
+        UnsupportedByServer,
         WaitTimeout,
     )
     from saltant.states import State
@@ -57,6 +58,7 @@ __all__ = [
     "TransportError",
     "UnexpectedRedirect",
     "UnexpectedResponse",
+    "UnsupportedByServer",
     "WaitTimeout",
     "__version__",
     "client",

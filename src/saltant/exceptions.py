@@ -3,6 +3,7 @@
     SaltantError
     ├── BadEnvironmentError         an environment variable is missing or useless (a ValueError too)
     ├── WaitTimeout                 a wait took too long (a TimeoutError too)
+    ├── UnsupportedByServer         the server is too old for it; nothing was sent
     └── BadHttpRequestError         a request failed
         ├── AuthenticationError     401, the token is not accepted
         ├── BadRequest              400, the server refuses what was sent
@@ -54,6 +55,10 @@ class WaitTimeout(SaltantError, TimeoutError):
     def __init__(self, message: str = "", *, instance: BaseTaskInstance | None = None) -> None:
         super().__init__(message)
         self.instance = instance
+
+
+class UnsupportedByServer(SaltantError):
+    """The server is of version 1 and cannot do it. Nothing was sent."""
 
 
 class BadHttpRequestError(SaltantError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID
 
 from saltant.constants import (
@@ -14,12 +14,14 @@ from saltant.constants import (
 )
 from saltant.exceptions import BadHttpRequestError, PartialFailure, WaitTimeout
 from saltant.models._encoding import segment
+from saltant.models._limits import Limited, Limits, check_limits, require_version_2
 from saltant.models._waiting import wait
+from saltant.models.attempt import TaskAttempt
 from saltant.models.resource import Model, ModelManager
 from saltant.states import State
 
 
-class BaseTaskInstance(Model):
+class BaseTaskInstance(Limited, Model):
     """A task instance: one run of a task type.
 
     What the server does not tell, such as one of version 1, is None.
@@ -45,6 +47,10 @@ class BaseTaskInstance(Model):
         cpu_seconds (float | None): The CPU time of its processes, in seconds.
         peak_memory (int | None): The most memory that its processes had, in bytes.
         waiting (str | None): Why it does not run yet.
+        cancelled_by (str | None): Who asked for its end.
+
+    Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory` and
+    `cpus`; see `saltant.models.Limits`.
     """
 
     manager: BaseTaskInstanceManager[Any]
@@ -76,9 +82,10 @@ class BaseTaskInstance(Model):
         cpu_seconds: float | None = None,
         peak_memory: int | None = None,
         waiting: str | None = None,
+        cancelled_by: str | None = None,
         **unknown: Any,
     ) -> None:
-        super().__init__(manager, unknown)
+        super().__init__(manager, self._take_limits(unknown))
         self.uuid = uuid
         self.name = name
         self.state = state
@@ -98,6 +105,7 @@ class BaseTaskInstance(Model):
         self.cpu_seconds = cpu_seconds
         self.peak_memory = peak_memory
         self.waiting = waiting
+        self.cancelled_by = cancelled_by
 
     @property
     def is_finished(self) -> bool:
@@ -134,6 +142,15 @@ class BaseTaskInstance(Model):
         """
         return self._take(self.manager.terminate(self.uuid))
 
+    def attempts(self) -> list[TaskAttempt]:
+        """The attempts to run this task instance, the first one first.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, keeps no attempts.
+            BadHttpRequestError: The request failed.
+        """
+        return self.manager.attempts(self.uuid)
+
     def wait_until_finished(
         self, refresh_period: float = DEFAULT_TASK_INSTANCE_WAIT_REFRESH_PERIOD, *, timeout: float | None = None
     ) -> Self:
@@ -167,10 +184,12 @@ class BaseTaskInstanceManager(ModelManager[I]):
     Attributes:
         clone_url (str): The format of where one is cloned.
         terminate_url (str): The format of where one is terminated.
+        attempts_url (str): The format of where its attempts are listed.
     """
 
     clone_url: str = ""
     terminate_url: str = ""
+    attempts_url: str = ""
 
     def create(
         self,
@@ -178,6 +197,7 @@ class BaseTaskInstanceManager(ModelManager[I]):
         task_queue_id: int,
         arguments: Mapping[str, Any] | None = None,
         name: str = "",
+        **limits: Unpack[Limits],
     ) -> I:
         """Create a task instance, which runs as soon as a worker of its queue is free.
 
@@ -186,10 +206,13 @@ class BaseTaskInstanceManager(ModelManager[I]):
             task_queue_id: The ID of its task queue. One of the queue's whitelists must hold the task type.
             arguments: Its arguments. Those that are missing take the task type's default values.
             name: A name, which need not be unique.
+            limits: How long, how often and with how much it may run, where that differs from its task type: see
+                `saltant.models.Limits`.
 
         Raises:
             BadRequest: The server refuses it; `field_errors` says why.
             ValueError, TypeError: The arguments cannot be told in JSON.
+            UnsupportedByServer: The server knows no limits.
             BadHttpRequestError: The request failed otherwise.
 
         >>> client.executable_task_instances.create(1, 1, {"who": "world"})  # doctest: +SKIP
@@ -200,6 +223,7 @@ class BaseTaskInstanceManager(ModelManager[I]):
             "task_type": task_type_id,
             "task_queue": task_queue_id,
             "arguments": {} if arguments is None else arguments,
+            **check_limits(limits, self._client),
         }
         created = self._request("POST", self.list_url, body=data, expected=HTTP_201_CREATED)
         return self.response_data_to_model_instance(created)
@@ -240,6 +264,21 @@ class BaseTaskInstanceManager(ModelManager[I]):
             BadHttpRequestError: The request failed otherwise.
         """
         return self._act(self.terminate_url, uuid, HTTP_202_ACCEPTED)
+
+    def attempts(self, uuid: str | UUID) -> list[TaskAttempt]:
+        """The attempts to run a task instance, the first one first.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, keeps no attempts.
+            NotFound: There is none of this UUID.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        require_version_2(self._client, "attempts")
+        data = self._request("GET", self.attempts_url.format(uuid=segment(uuid)))
+        try:
+            return [TaskAttempt.from_data(each) for each in data]
+        except (TypeError, ValueError) as error:
+            raise self._unexpected(f"no list of attempts ({error})") from error
 
     def clone_many(self, uuids: Iterable[str | UUID]) -> list[I]:
         """Clone task instances, one after another. If one fails, the others are still cloned.

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from saltant.models._limits import Limited, check_limits
 from saltant.models.resource import Model, NamedModelManager
 
 
-class BaseTaskType(Model):
+class BaseTaskType(Limited, Model):
     """A task type: what to run, and which arguments it takes.
 
     Attributes:
@@ -23,6 +24,11 @@ class BaseTaskType(Model):
         required_arguments (list[str]): The names of the arguments.
         required_arguments_default_values (dict): The default values of arguments.
         manager (BaseTaskTypeManager): The manager that made this model.
+        removed_from_whitelists (list[dict] | None): After a `put` that changed what it runs: the whitelists of others
+            that it was taken off, each with `id` and `name`.
+
+    Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory` and
+    `cpus`; see `saltant.models.Limits`.
     """
 
     def __init__(
@@ -37,9 +43,11 @@ class BaseTaskType(Model):
         required_arguments: list[str],
         required_arguments_default_values: dict[str, Any],
         manager: BaseTaskTypeManager[Any],
+        *,
+        removed_from_whitelists: list[dict[str, Any]] | None = None,
         **unknown: Any,
     ) -> None:
-        super().__init__(manager, unknown)
+        super().__init__(manager, self._take_limits(unknown))
         self.id = id
         self.name = name
         self.description = description
@@ -49,6 +57,7 @@ class BaseTaskType(Model):
         self.environment_variables = environment_variables
         self.required_arguments = required_arguments
         self.required_arguments_default_values = required_arguments_default_values
+        self.removed_from_whitelists = removed_from_whitelists
 
 
 T = TypeVar("T", bound=BaseTaskType)
@@ -66,6 +75,7 @@ class BaseTaskTypeManager(NamedModelManager[T]):
         required_arguments: Sequence[str] | None,
         required_arguments_default_values: Mapping[str, Any] | None,
         extra_data: Mapping[str, Any] | None,
+        limits: Mapping[str, Any],
         **others: Any,
     ) -> dict[str, Any]:
         return {
@@ -76,5 +86,6 @@ class BaseTaskTypeManager(NamedModelManager[T]):
             "required_arguments": [*(required_arguments or ())],
             "required_arguments_default_values": {**(required_arguments_default_values or {})},
             **others,
+            **check_limits(limits, self._client),
             **(extra_data or {}),
         }

@@ -18,4 +18,5 @@ class ContainerTaskInstanceManager(BaseTaskInstanceManager[ContainerTaskInstance
     detail_url = "containertaskinstances/{uuid}/"
     clone_url = "containertaskinstances/{uuid}/clone/"
     terminate_url = "containertaskinstances/{uuid}/terminate/"
+    attempts_url = "containertaskinstances/{uuid}/attempts/"
     model = ContainerTaskInstance

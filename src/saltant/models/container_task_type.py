@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
+from saltant.models._limits import Limits
 from saltant.models.base_task_type import BaseTaskType, BaseTaskTypeManager
 
 
@@ -91,6 +92,7 @@ class ContainerTaskType(BaseTaskType):
                 self.results_path,
                 self.container_image,
                 self.container_type,
+                **self._limits(self.manager._client),
             )
         )
 
@@ -115,6 +117,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
         required_arguments: Sequence[str] | None = None,
         required_arguments_default_values: Mapping[str, Any] | None = None,
         extra_data_to_post: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
     ) -> ContainerTaskType:
         """Create a container task type.
 
@@ -131,6 +134,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
             required_arguments: The names of the arguments.
             required_arguments_default_values: The default values of arguments.
             extra_data_to_post: More fields for the server.
+            limits: How long, how often and with how much its instances may run: see `saltant.models.Limits`.
 
         Raises:
             BadRequest: The server refuses it.
@@ -144,6 +148,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
             required_arguments,
             required_arguments_default_values,
             extra_data_to_post,
+            limits,
             logs_path=logs_path,
             results_path=results_path,
             container_image=container_image,
@@ -165,6 +170,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
         container_image: str,
         container_type: str,
         extra_data_to_put: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
     ) -> ContainerTaskType:
         """Set all of a task type; None empties a list, a dict or a path. See `create`.
 
@@ -181,6 +187,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
             required_arguments,
             required_arguments_default_values,
             extra_data_to_put,
+            limits,
             logs_path=logs_path,
             results_path=results_path,
             container_image=container_image,

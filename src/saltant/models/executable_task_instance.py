@@ -18,4 +18,5 @@ class ExecutableTaskInstanceManager(BaseTaskInstanceManager[ExecutableTaskInstan
     detail_url = "executabletaskinstances/{uuid}/"
     clone_url = "executabletaskinstances/{uuid}/clone/"
     terminate_url = "executabletaskinstances/{uuid}/terminate/"
+    attempts_url = "executabletaskinstances/{uuid}/attempts/"
     model = ExecutableTaskInstance

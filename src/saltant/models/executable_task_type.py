@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
+from saltant.models._limits import Limits
 from saltant.models.base_task_type import BaseTaskType, BaseTaskTypeManager
 
 
@@ -79,6 +80,7 @@ class ExecutableTaskType(BaseTaskType):
                 self.required_arguments,
                 self.required_arguments_default_values,
                 self.json_file_option,
+                **self._limits(self.manager._client),
             )
         )
 
@@ -100,6 +102,7 @@ class ExecutableTaskTypeManager(BaseTaskTypeManager[ExecutableTaskType]):
         required_arguments_default_values: Mapping[str, Any] | None = None,
         json_file_option: str | None = None,
         extra_data_to_post: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
     ) -> ExecutableTaskType:
         """Create an executable task type.
 
@@ -113,9 +116,11 @@ class ExecutableTaskTypeManager(BaseTaskTypeManager[ExecutableTaskType]):
             required_arguments_default_values: The default values of arguments.
             json_file_option: The command's option that takes the path of a JSON file with the arguments.
             extra_data_to_post: More fields for the server.
+            limits: How long, how often and with how much its instances may run: see `saltant.models.Limits`.
 
         Raises:
             BadRequest: The server refuses it.
+            UnsupportedByServer: The server knows no limits.
             BadHttpRequestError: The request failed otherwise.
 
         >>> client.executable_task_types.create("greet", "echo hello", required_arguments=["who"])  # doctest: +SKIP
@@ -129,6 +134,7 @@ class ExecutableTaskTypeManager(BaseTaskTypeManager[ExecutableTaskType]):
             required_arguments,
             required_arguments_default_values,
             extra_data_to_post,
+            limits,
             json_file_option=json_file_option,
         )
         return self._create(data)
@@ -144,6 +150,7 @@ class ExecutableTaskTypeManager(BaseTaskTypeManager[ExecutableTaskType]):
         required_arguments_default_values: Mapping[str, Any] | None,
         json_file_option: str | None,
         extra_data_to_put: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
     ) -> ExecutableTaskType:
         """Set all of a task type; None empties a list, a dict or `json_file_option`. See `create`.
 
@@ -160,6 +167,7 @@ class ExecutableTaskTypeManager(BaseTaskTypeManager[ExecutableTaskType]):
             required_arguments,
             required_arguments_default_values,
             extra_data_to_put,
+            limits,
             json_file_option=json_file_option,
         )
         return self._save("PUT", id, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from saltant.models._limits import require_version_2
 from saltant.models.resource import Model, NamedModelManager
 
 
@@ -23,6 +24,7 @@ class TaskQueue(Model):
         active (bool): Whether it takes new instances.
         whitelists (list[int]): The IDs of its task whitelists, which say what it runs.
         manager (TaskQueueManager): The manager that made this model.
+        paused (bool | None): Whether nothing of it is started; None if the server, of version 1, cannot pause.
     """
 
     manager: TaskQueueManager
@@ -40,6 +42,8 @@ class TaskQueue(Model):
         active: bool,
         whitelists: list[int],
         manager: TaskQueueManager,
+        *,
+        paused: bool | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__(manager, unknown)
@@ -53,6 +57,7 @@ class TaskQueue(Model):
         self.runs_singularity_container_tasks = runs_singularity_container_tasks
         self.active = active
         self.whitelists = whitelists
+        self.paused = paused
 
     def put(self) -> Self:
         """Save this queue on the server; afterwards it is as the server has it.
@@ -75,12 +80,37 @@ class TaskQueue(Model):
                 self.runs_singularity_container_tasks,
                 self.active,
                 self.whitelists,
+                paused=self.paused,
             )
         )
 
     def patch(self) -> Self:
         """The same as `put`."""
         return self.put()
+
+    def pause(self) -> Self:
+        """Start nothing more of this queue; what runs goes on, and what is submitted waits.
+
+        Returns:
+            This very queue.
+
+        Raises:
+            UnsupportedByServer: The server cannot pause queues.
+            BadHttpRequestError: The request failed.
+        """
+        return self._take(self.manager.pause(self.id))
+
+    def resume(self) -> Self:
+        """Let a paused queue go on.
+
+        Returns:
+            This very queue.
+
+        Raises:
+            UnsupportedByServer: The server cannot pause queues.
+            BadHttpRequestError: The request failed.
+        """
+        return self._take(self.manager.resume(self.id))
 
 
 class TaskQueueManager(NamedModelManager[TaskQueue]):
@@ -100,6 +130,8 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         runs_singularity_container_tasks: bool = True,
         active: bool = True,
         whitelists: Sequence[int] | None = None,
+        *,
+        paused: bool | None = None,
     ) -> TaskQueue:
         """Create a task queue.
 
@@ -112,6 +144,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             runs_singularity_container_tasks: Whether it runs container tasks in Singularity containers.
             active: Whether it takes new instances.
             whitelists: The IDs of its task whitelists; None for no ones. A queue without runs nothing.
+            paused: Whether nothing of it is started yet. It takes a server of version 2.
 
         Raises:
             BadRequest: The server refuses it.
@@ -127,7 +160,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active,
             [*(whitelists or ())],
         )
-        return self._create(data)
+        return self._create(data | self._paused(paused))
 
     def put(
         self,
@@ -140,6 +173,8 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         runs_singularity_container_tasks: bool,
         active: bool,
         whitelists: Sequence[int] | None,
+        *,
+        paused: bool | None = None,
     ) -> TaskQueue:
         """Set all of a queue; None empties `whitelists`.
 
@@ -158,7 +193,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active,
             [*(whitelists or ())],
         )
-        return self._save("PUT", id, data)
+        return self._save("PUT", id, data | self._paused(paused))
 
     def patch(
         self,
@@ -171,6 +206,8 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         runs_singularity_container_tasks: bool | None = None,
         active: bool | None = None,
         whitelists: Sequence[int] | None = None,
+        *,
+        paused: bool | None = None,
     ) -> TaskQueue:
         """Set some of a queue: None leaves a field as it is, `whitelists=[]` empties the list.
 
@@ -189,7 +226,31 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active,
             None if whitelists is None else [*whitelists],
         )
-        return self._patch(id, data)
+        return self._patch(id, data | self._paused(paused))
+
+    def pause(self, id: int) -> TaskQueue:
+        """Start nothing more of a queue; what runs goes on, and what is submitted waits.
+
+        Raises:
+            UnsupportedByServer: The server cannot pause queues.
+            BadHttpRequestError: The request failed.
+        """
+        return self.patch(id, paused=True)
+
+    def resume(self, id: int) -> TaskQueue:
+        """Let a paused queue go on.
+
+        Raises:
+            UnsupportedByServer: The server cannot pause queues.
+            BadHttpRequestError: The request failed.
+        """
+        return self.patch(id, paused=False)
+
+    def _paused(self, paused: bool | None) -> dict[str, Any]:
+        if paused is None:
+            return {}
+        require_version_2(self._client, "pausing of queues")
+        return {"paused": paused}
 
 
 def _fields(*values: object) -> dict[str, Any]:

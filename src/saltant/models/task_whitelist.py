@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from saltant.exceptions import UnsupportedByServer
+from saltant.models._encoding import segment
+from saltant.models._limits import require_version_2
 from saltant.models.resource import Model, NamedModelManager
 
 
@@ -66,12 +69,42 @@ class TaskWhitelist(Model):
         """The same as `put`."""
         return self.put()
 
+    def add(self, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()) -> Self:
+        """Put task types on this whitelist, whatever somebody else puts on it at the same time.
+
+        Args:
+            container_task_types: IDs of container task types.
+            executable_task_types: IDs of executable task types.
+
+        Returns:
+            This very whitelist.
+
+        Raises:
+            BadRequest: There is no such task type.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        return self._take(
+            self.manager.add(
+                self.id, container_task_types=container_task_types, executable_task_types=executable_task_types
+            )
+        )
+
+    def remove(self, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()) -> Self:
+        """Take task types off this whitelist, whatever somebody else does to it at the same time. See `add`."""
+        return self._take(
+            self.manager.remove(
+                self.id, container_task_types=container_task_types, executable_task_types=executable_task_types
+            )
+        )
+
 
 class TaskWhitelistManager(NamedModelManager[TaskWhitelist]):
     """Acts on task whitelists."""
 
     list_url = "taskwhitelists/"
     detail_url = "taskwhitelists/{id}/"
+    add_url = "taskwhitelists/{id}/add/"
+    remove_url = "taskwhitelists/{id}/remove/"
     model = TaskWhitelist
 
     def create(
@@ -140,6 +173,57 @@ class TaskWhitelistManager(NamedModelManager[TaskWhitelist]):
             None if whitelisted_executable_task_types is None else [*whitelisted_executable_task_types],
         )
         return self._patch(id, data)
+
+    def add(
+        self, id: int, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()
+    ) -> TaskWhitelist:
+        """Put task types on a whitelist. With a server of version 2 two people at once lose nothing.
+
+        Args:
+            id: The ID of the whitelist.
+            container_task_types: IDs of container task types.
+            executable_task_types: IDs of executable task types.
+
+        Raises:
+            NotFound: There is no such whitelist.
+            BadRequest: There is no such task type.
+            BadHttpRequestError: The request failed otherwise.
+
+        >>> client.task_whitelists.add(1, executable_task_types=[3])  # doctest: +SKIP
+        TaskWhitelist(id=1, name='default')
+        """
+        return self._change_members(self.add_url, id, container_task_types, executable_task_types)
+
+    def remove(
+        self, id: int, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()
+    ) -> TaskWhitelist:
+        """Take task types off a whitelist. See `add`."""
+        return self._change_members(self.remove_url, id, container_task_types, executable_task_types)
+
+    def _change_members(
+        self, url: str, id: int, containers: Sequence[int], executables: Sequence[int]
+    ) -> TaskWhitelist:
+        try:
+            require_version_2(self._client, "adding to whitelists")
+        except UnsupportedByServer:
+            change = _with if url == self.add_url else _without
+            known = self.get(id=id)
+            return self.patch(
+                id,
+                whitelisted_container_task_types=change(known.whitelisted_container_task_types, containers),
+                whitelisted_executable_task_types=change(known.whitelisted_executable_task_types, executables),
+            )
+        body = {"container_task_types": [*containers], "executable_task_types": [*executables]}
+        changed = self._request("POST", url.format(id=segment(id)), body=body)
+        return self.response_data_to_model_instance(changed)
+
+
+def _with(ids: Sequence[int], others: Sequence[int]) -> list[int]:
+    return [*ids, *(other for other in others if other not in ids)]
+
+
+def _without(ids: Sequence[int], others: Sequence[int]) -> list[int]:
+    return [each for each in ids if each not in others]
 
 
 def _fields(*values: object) -> dict[str, Any]:

@@ -28,6 +28,7 @@ NAMES = [
     "TransportError",
     "UnexpectedRedirect",
     "UnexpectedResponse",
+    "UnsupportedByServer",
     "WaitTimeout",
     "__version__",
     "client",
