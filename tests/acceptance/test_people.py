@@ -1,5 +1,7 @@
 """`saltant user` and `saltant token`, and what they open."""
 
+import getpass
+import json
 import subprocess
 import uuid
 
@@ -81,7 +83,8 @@ def test_a_workers_token_opens_nothing_else(up: Up) -> None:
         (["token", "create", "nobody"], "no user named 'nobody'"),
         (["token", "create", "admin", "--role", "worker"], "--queue"),
         (["token", "create", "admin", "--role", "worker", "--queue", "none"], "no queue named 'none'"),
-        (["token", "create", "admin", "--expires", "1e99"], "Error"),
+        (["token", "create", "admin", "--expires", "1e99"], "--expires"),
+        (["token", "create", "admin", "--expires", "nan"], "--expires"),
         (["token", "revoke", "999999"], "no token 999999"),
     ],
 )
@@ -90,3 +93,31 @@ def test_mistakes_are_told(up: Up, words: list[str], said: str) -> None:
     assert failed.returncode in (1, 2)
     assert said in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_who_did_what_is_written_down(up: Up) -> None:
+    name = new_user(up)
+    key = saltant(up, "token", "create", name, "--name", "laptop").stdout.strip()
+    job = up.client.executable_task_instances.create(
+        up.executable("/bin/sleep 600").id, up.client.task_queues.get(name="default").id
+    )
+    job.terminate()
+    assert saltant(up, "user", "deactivate", name).returncode == 0
+    entries = [json.loads(line) for line in saltant(up, "audit", "--json").stdout.splitlines()]
+    by = f"{getpass.getuser()} (command line)"
+    of_user = [(each["actor"], each["action"]) for each in entries if each["object_name"] == name]
+    assert of_user == [(by, "create"), (by, "deactivate")]
+    [made] = [each for each in entries if each["details"].get("user") == name]
+    assert (made["actor"], made["action"], made["object_kind"], made["details"]["name"]) == (
+        by,
+        "create",
+        "token",
+        "laptop",
+    )
+    [ended] = [each for each in entries if each["object_id"] == job.uuid]
+    assert (ended["actor"], ended["action"]) == ("admin", "terminate")
+    text = saltant(up, "audit").stdout
+    assert key not in text + json.dumps(entries)
+    [newest] = saltant(up, "audit", "--limit", "1").stdout.splitlines()
+    assert newest == text.splitlines()[-1]
+    assert newest.split("\t")[1:4] == [by, "deactivate", "user"]

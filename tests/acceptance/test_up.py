@@ -66,6 +66,8 @@ def test_a_port_in_use_says_so(tmp_path: Path) -> None:
     [
         (["--data-dir", "{}/file"], "cannot be used"),
         (["--data-dir", "{}/full"], "not saltant's"),
+        (["--data-dir", "{}/locked"], "not saltant's"),
+        (["--data-dir", "{}/new", "--grace", "nan"], "--grace"),
         (["--data-dir", "{}/new", "--host", "no.such.host.invalid"], "Cannot listen"),
         (["--data-dir", "{}/new", "--concurrency", "0"], "concurrency"),
         (["--data-dir", "{}/new", "--port", "99999"], "port"),
@@ -75,6 +77,9 @@ def test_what_cannot_start_says_why(tmp_path: Path, words: list[str], said: str)
     (tmp_path / "file").write_text("")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("")
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / "lock").write_text("")
+    (tmp_path / "locked" / "thesis.txt").write_text("")
     failed = run("up", *[word.format(tmp_path) for word in words])
     assert failed.returncode in (1, 2)
     assert said in failed.stderr
@@ -87,7 +92,7 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     assert "SALTANT_LEASE" in failed.stderr
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_ends_what_runs_and_keeps_what_waits(tmp_path: Path, sig: signal.Signals) -> None:
     with Up(tmp_path / "data", "--concurrency", "1", "--grace", "2") as up:
         sleep = up.executable("/bin/sleep 600")
@@ -172,8 +177,45 @@ def test_a_container_waits_and_says_so(up: Up) -> None:
     assert job.state == "terminated"
 
 
-def test_the_token_file_comes_back(own_up: Up) -> None:
+def test_the_token_file_comes_back_lost_or_revoked(own_up: Up) -> None:
+    first = own_up.token
     (own_up.data_dir / "admin-token").unlink()
     own_up.stop()
     own_up.start()
     assert saltant.Client(own_up.url, own_up.token).users.get("admin").username == "admin"
+    for token in ("1", "2"):
+        assert run("token", "revoke", token, "--data-dir", str(own_up.data_dir)).returncode == 0
+    own_up.stop()
+    own_up.start()
+    assert saltant.Client(own_up.url, own_up.token).users.get("admin").username == "admin"
+    with pytest.raises(saltant.AuthenticationError):
+        saltant.Client(own_up.url, first)
+
+
+def test_without_an_admin_it_says_how_to_make_one(own_up: Up) -> None:
+    folder = str(own_up.data_dir)
+    assert run("user", "deactivate", "admin", "--data-dir", folder).returncode == 0
+    own_up.stop()
+    failed = run("up", "--data-dir", folder, "--port", "0")
+    assert failed.returncode == 1
+    assert "saltant user create NAME --admin" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert run("user", "create", "ada", "--admin", "--no-password", "--data-dir", folder).returncode == 0
+    own_up.start()
+    assert own_up.client.users.get("ada").username == "ada"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_full_disk_says_so(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+    try:
+        (disk / "data").mkdir()
+        (disk / "filler").write_bytes(b"x" * 900_000)
+        failed = run("up", "--data-dir", str(disk / "data"), "--port", "0")
+        assert failed.returncode == 1
+        assert "disk" in failed.stderr
+        assert "Traceback" not in failed.stderr
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -33,12 +33,31 @@ def test_values_are_read_by_type_and_overrides_win() -> None:
         ("SALTANT_LEASE", "soon"),
         ("SALTANT_LEASE", "0"),
         ("SALTANT_LEASE", "nan"),
+        ("SALTANT_LEASE", "inf"),
+        ("SALTANT_LEASE", "1e300"),
+        ("SALTANT_CLAIM_TIMEOUT", "1e300"),
+        ("SALTANT_FILTER_TIME", "inf"),
         ("SALTANT_MAX_BODY", "1e3"),
         ("SALTANT_KILL_GRACE", "-1"),
         ("SALTANT_KILL_GRACE", "inf"),
         ("SALTANT_LOG_LEVEL", "loud"),
+        ("SALTANT_LOG_FORMAT", "xml"),
+        ("SALTANT_HTTPS", "perhaps"),
+        ("SALTANT_HSTS", "-1"),
+        ("SALTANT_TRUSTED_PROXIES", "proxy.example.org"),
     ],
 )
 def test_a_useless_value_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=variable):
         Settings.from_env({variable: value})
+
+
+@pytest.mark.parametrize(("text", "value"), [("yes", True), ("TRUE", True), ("1", True), ("no", False), ("0", False)])
+def test_yes_and_no(text: str, value: bool) -> None:
+    assert Settings.from_env({"SALTANT_HTTPS": text}).https is value
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    for text in ("127.0.0.1", "10.0.0.0/8, ::1", "*"):
+        proxies = Settings.from_env({"SALTANT_TRUSTED_PROXIES": text}).trusted_proxies
+        assert proxies == [part.strip() for part in text.split(",")]

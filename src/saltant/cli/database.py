@@ -1,6 +1,7 @@
 """How commands that work on a folder reach its database."""
 
 import os
+import pwd
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -35,10 +36,21 @@ def open_database(data_dir: Path | None) -> None:
             f"{folder.path} is not a saltant folder yet. Run `saltant up` once, or name its folder."
         )
     if not os.access(folder.database, os.R_OK | os.W_OK):
-        raise click.ClickException(f"{folder.database} belongs to another user: run this as who started `saltant up`.")
+        raise click.ClickException(
+            f"{folder.database} cannot be written: run this as who started `saltant up`, on a disk that takes writes."
+        )
     os.umask(0o077)
     os.environ[variable_of("data_dir")] = str(folder.path)
     os.environ["DJANGO_SETTINGS_MODULE"] = "saltant.server.settings"
     import django
 
     django.setup()
+
+
+def who() -> str:
+    """Who runs this command, as the audit log names them."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user without a name, as containers have
+        name = f"user {os.getuid()}"
+    return f"{name} (command line)"

@@ -9,6 +9,10 @@ COMMANDS = {
     "env": "saltant.cli.env:env",
     "user": "saltant.cli.user:user",
     "token": "saltant.cli.token:token",
+    "audit": "saltant.cli.audit:audit",
+    "check": "saltant.cli.check:check",
+    "backup": "saltant.cli.backup:backup",
+    "restore": "saltant.cli.backup:restore",
 }
 
 

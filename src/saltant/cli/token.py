@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import click
 
-from saltant.cli.database import on_folder
+from saltant.cli.database import on_folder, who
 
 
 @click.group()
@@ -40,9 +40,11 @@ def create(username: str, name: str, role: str, queues: tuple[str, ...], expires
         raise click.ClickException(f"There is no queue named {missing[0]!r}.")
     try:
         ends = None if expires is None else timezone.now() + timedelta(days=expires)
-        _, key = create_token(people.find(username), Role(role), known.values(), ends, name)
-    except (people.Unfit, OverflowError) as error:
+        _, key = create_token(people.find(username), Role(role), known.values(), ends, name, by=who())
+    except people.Unfit as error:
         raise click.ClickException(str(error)) from None
+    except (ValueError, OverflowError):
+        raise click.BadParameter("no date is that many days ahead.", param_hint="--expires") from None
     click.echo(key)
 
 
@@ -74,5 +76,5 @@ def revoke(token_id: int) -> None:
     found = Token.objects.filter(pk=token_id).first()
     if found is None:
         raise click.ClickException(f"There is no token {token_id}. `saltant token list` shows them.")
-    tokens.revoke(found)
+    tokens.revoke(found, by=who())
     click.echo(f"Revoked token {token_id} of {found.user.username}.", err=True)

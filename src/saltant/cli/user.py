@@ -5,7 +5,7 @@ from typing import TextIO
 
 import click
 
-from saltant.cli.database import on_folder
+from saltant.cli.database import on_folder, who
 
 
 @click.group()
@@ -31,7 +31,7 @@ def create(username: str, email: str, admin: bool, password_file: TextIO | None,
 
     password = None if no_password else read_password(password_file)
     try:
-        people.create_user(username, email=email, password=password, admin=admin)
+        people.create_user(username, email=email, password=password, admin=admin, by=who())
     except people.Unfit as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Created {'the admin' if admin else 'the user'} {username}.", err=True)
@@ -48,7 +48,7 @@ def password(username: str, password_file: TextIO | None) -> None:
     from saltant.server.accounts import people
 
     try:
-        people.set_password(people.find(username), read_password(password_file))
+        people.set_password(people.find(username), read_password(password_file), by=who())
     except people.Unfit as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Set the password of {username}.", err=True)
@@ -73,7 +73,7 @@ def deactivate(username: str) -> None:
     from saltant.server.accounts import people
 
     try:
-        people.deactivate(people.find(username))
+        people.deactivate(people.find(username), by=who())
     except people.Unfit as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Deactivated {username}: password, tokens and sessions open nothing now.", err=True)

@@ -3,12 +3,16 @@
 from typing import Any
 from urllib.parse import parse_qs
 
-from a2wsgi import WSGIMiddleware
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from saltant.server.bridge import Bridge, Receive, Scope, Send
 
 EVERYDAY_THREADS = 16
 BULK_THREADS = 4
 BULK_PAGE = 1000
+PATIENCE = 60.0
+"""Seconds that a client may be silent before its request is whole."""
 
 
 class Application:
@@ -16,12 +20,15 @@ class Application:
 
     def __init__(self) -> None:
         django: Any = get_wsgi_application()
-        self._everyday = WSGIMiddleware(django, workers=EVERYDAY_THREADS)
-        self._bulk = WSGIMiddleware(django, workers=BULK_THREADS)
+        max_body = settings.SALTANT.max_body
+        self._everyday = Bridge(django, threads=EVERYDAY_THREADS, max_body=max_body, patience=PATIENCE)
+        self._bulk = Bridge(django, threads=BULK_THREADS, max_body=max_body, patience=PATIENCE)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "lifespan":
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        if scope["type"] != "http":
             return
         await (self._bulk if asks_for_many(scope["query_string"]) else self._everyday)(scope, receive, send)
 

@@ -10,38 +10,53 @@ Row = Sequence[Any]
 
 
 class Prepared:
-    """A `values_list()` query with one value left open.
+    """A `values_list()` query with values left open.
 
     Args:
-        build: makes the queryset for a value. It must use the value once, as it is.
-        field: the model field that the value is compared with.
-        sample: a value that occurs nowhere else among the query's parameters.
+        build: makes the queryset for the values. It must use each of them once, as it is.
+        field: the model field that the first value is compared with.
+        sample: a value for it that occurs nowhere else among the query's parameters.
+        more: field and sample of each further value.
     """
 
-    def __init__(self, build: Callable[[Any], QuerySet[Any, Row]], field: "Field[Any, Any]", sample: Any) -> None:
+    def __init__(
+        self,
+        build: Callable[..., QuerySet[Any, Row]],
+        field: "Field[Any, Any]",
+        sample: Any,
+        *more: "tuple[Field[Any, Any], Any]",
+    ) -> None:
         self.build = build
-        self.field = field
-        self.sample = sample
-        self.compiled: dict[str, tuple[str, list[Any], int, Any, Any]] = {}
+        self.open = [(field, sample), *more]
+        self.compiled: dict[str, tuple[str, list[Any], list[int], Any, Any]] = {}
 
-    def rows(self, value: Any) -> list[Row]:
-        """The rows for `value`."""
-        sql, params, position, converters, compiler = self.compiled.get(connection.vendor) or self._compile()
+    def rows(self, *values: Any) -> list[Row]:
+        """The rows for `values`."""
+        sql, params, positions, converters, compiler = self.compiled.get(connection.vendor) or self._compile()
         # A copy: threads share what is compiled.
-        bound = [*params[:position], self._prepare(value), *params[position + 1 :]]
+        bound = params.copy()
+        for position, (field, _), value in zip(positions, self.open, values, strict=True):
+            bound[position] = _prepare(field, value)
         with connection.cursor() as cursor:
             cursor.execute(sql, bound)
             rows: list[Row] = cursor.fetchall()
         return list(compiler.apply_converters(rows, converters)) if converters else rows
 
-    def _compile(self) -> tuple[str, list[Any], int, Any, Any]:
-        compiler: Any = self.build(self.sample).query.get_compiler(connection=connection)
+    def _compile(self) -> tuple[str, list[Any], list[int], Any, Any]:
+        compiler: Any = self.build(*(sample for _, sample in self.open)).query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         converters = compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])
-        [position] = [index for index, param in enumerate(params) if param == self._prepare(self.sample)]
-        compiled = (sql, list(params), position, converters, compiler)
+        positions = [_only([param == _prepare(field, sample) for param in params]) for field, sample in self.open]
+        compiled = (sql, list(params), positions, converters, compiler)
         self.compiled[connection.vendor] = compiled
         return compiled
 
-    def _prepare(self, value: Any) -> Any:
-        return self.field.get_db_prep_value(value, connection, prepared=False)
+
+def _prepare(field: "Field[Any, Any]", value: Any) -> Any:
+    return field.get_db_prep_value(value, connection, prepared=False)
+
+
+def _only(found: list[bool]) -> int:
+    """The one position that is true."""
+    [position] = [index for index, hit in enumerate(found) if hit]
+    return position

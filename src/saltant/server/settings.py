@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from saltant.config import Settings
+from saltant.logs import logging_config
 
 SALTANT = Settings.from_env()
 
@@ -20,24 +21,32 @@ DEBUG = False
 ALLOWED_HOSTS = SALTANT.allowed_hosts or ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
+    "saltant.server.admin.SaltantAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
     "saltant.server.accounts",
+    "saltant.server.audit",
     "saltant.server.tasks",
     "saltant.server.api",
     "saltant.server.web",
 ]
 MIDDLEWARE = [
     "saltant.server.api.middleware.Health",
+    "saltant.server.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "saltant.server.api.middleware.ApiHeaders",
+    *(["saltant.server.https_only.HttpsOnly"] if SALTANT.https else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "saltant.server.admin_messages.AdminMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # Every path works with and without its trailing slash: nothing has to be redirected.
@@ -51,6 +60,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
             ]
         },
     }
@@ -83,6 +93,18 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SALTANT.https
+SECURE_HSTS_SECONDS = SALTANT.hsts if SALTANT.https else 0
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for other hosts of the domain is not ours to decide,
+    "security.W021",  # nor is a place in the browsers' preload lists.
+    *(["security.W008"] if SALTANT.https else []),  # `HttpsOnly` is in the place of Django's redirect.
+]
+
+# Served by this process, from where the packages have them.
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+
 LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
@@ -108,21 +130,22 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "saltant.server.api.negotiation.JSONNegotiation",
     # `?format=…` is an unknown parameter, and those are ignored.
     "URL_FORMAT_OVERRIDE": None,
-    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
+    "DEFAULT_VERSIONING_CLASS": "saltant.server.api.negotiation.Versioning",
     "DEFAULT_VERSION": "1",
     "ALLOWED_VERSIONS": ["1", "2"],
     "UNAUTHENTICATED_USER": None,
 }
+# The rest of the document is ours: see `api.openapi`.
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATIONS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [],
+}
 # A changed password ends what was signed in with the old one.
 SIMPLE_JWT = {"CHECK_REVOKE_TOKEN": True}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"people": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "people"}},
-    "root": {"handlers": ["stderr"], "level": SALTANT.log_level.upper()},
-    "loggers": {"django": {"level": "ERROR" if SALTANT.log_level.lower() != "debug" else "INFO"}},
-}
+LOGGING = logging_config(SALTANT)
 
 BASE_DIR = Path(__file__).parent

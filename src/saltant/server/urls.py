@@ -1,9 +1,14 @@
 """Every path of the server, and what answers where there is none."""
 
+from django.contrib import admin
 from django.urls import include, path
 
+from saltant.server.health import readyz
+
 urlpatterns = [
+    path("readyz", readyz, name="readyz"),
     path("api/", include("saltant.server.api.urls")),
+    path("admin/", admin.site.urls),
     path("", include("saltant.server.web.urls")),
 ]
 

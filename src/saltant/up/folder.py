@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LOCK = "lock"
-FILES = (LOCK, "saltant.sqlite3")
+MARKS = ("secret-key", "saltant.sqlite3")
+"""What the folder of an earlier start holds, if that came far enough to hold anything but the lock."""
 
 
 class UpError(Exception):
@@ -43,7 +44,7 @@ class DataFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             names = [entry.name for entry in self.path.iterdir()]
-            if names and not any(name in names for name in FILES):
+            if set(names) - {LOCK} and not any(name in names for name in MARKS):
                 raise UpError(
                     f"{self.path} holds files that are not saltant's. Choose an empty or a new folder with --data-dir."
                 )

@@ -3,7 +3,7 @@
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
@@ -53,7 +53,7 @@ def is_loopback(host: str) -> bool:
 class HttpServer(uvicorn.Server):
     """uvicorn on a socket of ours, which leaves signals alone and says when it is ready."""
 
-    def __init__(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+    def __init__(self, sock: socket.socket, on_ready: Callable[[], None], trusted_proxies: Sequence[str] = ()) -> None:
         super().__init__(
             uvicorn.Config(
                 "saltant.server.asgi:Application",
@@ -66,6 +66,8 @@ class HttpServer(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips="*" if "*" in trusted_proxies else list(trusted_proxies),
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=1,
                 backlog=1024,

@@ -9,7 +9,8 @@ from django.test import RequestFactory
 
 from saltant.server.api import json_input
 from saltant.server.api.middleware import ApiHeaders
-from tests.integration.conftest import Cast, Client, World
+from saltant.server.tasks.models import TaskQueue
+from tests.integration.conftest import V2, Cast, Client, World
 
 PATHS = [
     ("POST", "/api/executabletasktypes/"),
@@ -18,7 +19,11 @@ PATHS = [
     ("POST", "/api/taskqueues/"),
     ("POST", "/api/taskwhitelists/"),
     ("PATCH", "/api/taskwhitelists/{whitelist}/"),
+    ("POST", "/api/taskwhitelists/{whitelist}/add/"),
+    ("POST", "/api/taskwhitelists/{whitelist}/remove/"),
+    ("PATCH", "/api/taskqueues/{queue}/"),
     ("POST", "/api/executabletaskinstances/"),
+    ("POST", "/api/containertaskinstances/"),
     ("PATCH", "/api/updatetaskinstancestatus/{uuid}/"),
     ("POST", "/api/token/"),
     ("POST", "/api/token/refresh/"),
@@ -29,7 +34,9 @@ PATHS = [
 def target(request: pytest.FixtureRequest, world: World) -> tuple[str, str]:
     """Every endpoint that reads a body."""
     method, path = request.param
-    values = {"type": world.executable.id, "whitelist": world.whitelist.id, "uuid": world.instance.uuid}
+    TaskQueue.objects.update(user=world.users["owner"])
+    values = {"type": world.executable.id, "whitelist": world.whitelist.id, "queue": world.queue.id}
+    values["uuid"] = world.instance.uuid
     return method, path.format(**values)
 
 
@@ -52,9 +59,10 @@ def target(request: pytest.FixtureRequest, world: World) -> tuple[str, str]:
     ids=range(12),
 )
 def test_json_that_is_none(owner: Client, target: tuple[str, str], body: bytes, words: str) -> None:
-    answer = owner.generic(*target, body, "application/json")
-    assert answer.status_code == 400
-    assert words in answer.json()["detail"]
+    for accept in ("", V2):
+        answer = owner.generic(*target, body, "application/json", HTTP_ACCEPT=accept)
+        assert answer.status_code == 400
+        assert words in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"', b"[{}]", b"true"])

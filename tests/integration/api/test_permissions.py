@@ -1,9 +1,13 @@
-"""Who may do what: every role at every endpoint."""
+"""Who may do what: every role at every endpoint, by every method, in both versions."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.urls import URLResolver
 
-from saltant.server.api.urls import urlpatterns
-from tests.integration.conftest import ROLES, V2, Cast, World
+from saltant.server.urls import urlpatterns
+from tests.integration.conftest import ROLES, V2, Cast, Client, World
 
 READ = dict.fromkeys(ROLES, 200) | {"nobody": 401, "worker": 403, "other_worker": 403}
 CREATE = {role: 201 if status == 200 else status for role, status in READ.items()}
@@ -25,6 +29,12 @@ MATRIX = {
         {"GET": READ, "PUT": OWNER, "PATCH": OWNER},
         {"name": "{role}"},
     ),
+    "whitelist-add": ("taskwhitelists/{whitelist}/add/", {"POST": OWNER}, {"executable_task_types": "{executable}"}),
+    "whitelist-remove": (
+        "taskwhitelists/{whitelist}/remove/",
+        {"POST": OWNER},
+        {"executable_task_types": "{executable}"},
+    ),
     "queue-list": ("taskqueues/", {"GET": READ, "POST": CREATE}, {"name": "{role}"}),
     "queue-detail": ("taskqueues/{queue}/", {"GET": READ, "PUT": QUEUE, "PATCH": QUEUE}, {"name": "{role}"}),
     "user-list": ("users/", {"GET": READ}, {}),
@@ -35,6 +45,7 @@ MATRIX = {
         {"task_queue": "{queue}", "task_type": "{executable}", "arguments": '{{"text": ""}}'},
     ),
     "executable-instance-detail": ("executabletaskinstances/{instance}/", {"GET": READ}, {}),
+    "executable-instance-attempts": ("executabletaskinstances/{instance}/attempts/", {"GET": READ}, {}),
     "executable-instance-clone": ("executabletaskinstances/{instance}/clone/", {"POST": CREATE}, {}),
     "executable-instance-terminate": ("executabletaskinstances/{instance}/terminate/", {"POST": END}, {}),
     "container-instance-list": (
@@ -43,25 +54,34 @@ MATRIX = {
         {"task_queue": "{queue}", "task_type": "{container}"},
     ),
     "container-instance-detail": ("containertaskinstances/{container_instance}/", {"GET": READ}, {}),
+    "container-instance-attempts": ("containertaskinstances/{container_instance}/attempts/", {"GET": READ}, {}),
     "container-instance-clone": ("containertaskinstances/{container_instance}/clone/", {"POST": CREATE}, {}),
     "container-instance-terminate": ("containertaskinstances/{container_instance}/terminate/", {"POST": END}, {}),
     "state": ("updatetaskinstancestatus/{instance}/", {"PATCH": REPORT}, {"state": "running"}),
 }
-OPEN = {"token", "token-refresh"}
-"""Endpoints whose callers have nothing yet to show."""
+OPEN = {
+    "token": ("/api/token/", "POST", 400),
+    "token-refresh": ("/api/token/refresh/", "POST", 400),
+    "schema": ("/api/schema/", "GET", 200),
+    "reference": ("/api/docs/", "GET", 200),
+    "readyz": ("/readyz", "GET", None),
+    "login": ("/login/", "GET", 200),
+}
+"""Endpoints that are open to all; what they answer to a request that says nothing. Readiness depends on the server."""
+
+SESSION = {"home": ("/", "GET"), "logout": ("/logout/", "GET")}
+"""Pages, for people who have signed in with a browser: no key opens them."""
+
+ELSEWHERE = {"admin/"}
+"""What has a matrix of its own: `tests/integration/admin`."""
+
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+CELLS = [(name, method) for name, (_, methods, _) in MATRIX.items() for method in methods]
 
 
-def test_no_endpoint_is_without_a_row() -> None:
-    assert {pattern.name for pattern in urlpatterns} == MATRIX.keys() | OPEN
-
-
-@pytest.mark.parametrize("version", ["1", "2"])
-@pytest.mark.parametrize(
-    ("name", "method"), [(name, method) for name, (_, methods, _) in MATRIX.items() for method in methods]
-)
-def test_matrix(cast: Cast, world: World, name: str, method: str, version: str) -> None:
-    path, methods, body = MATRIX[name]
-    values = {
+def ids_of(world: World) -> dict[str, object]:
+    """What paths and bodies of the matrix name."""
+    return {
         "executable": world.executable.id,
         "container": world.container.id,
         "whitelist": world.whitelist.id,
@@ -69,21 +89,82 @@ def test_matrix(cast: Cast, world: World, name: str, method: str, version: str) 
         "instance": world.instance.uuid,
         "container_instance": world.container_instance.uuid,
     }
+
+
+def sends(world: World, name: str, role: str) -> tuple[str, dict[str, str]]:
+    """Path and body of a cell."""
+    path, _, body = MATRIX[name]
+    values = ids_of(world)
+    sent = {key: value.format(**values, role=f"by-{role}") for key, value in body.items()}
+    return f"/api/{path.format(**values)}", sent
+
+
+def names_in(patterns: list[Any]) -> Iterator[str]:
+    """The name of every endpoint."""
+    for each in patterns:
+        if not isinstance(each, URLResolver):
+            yield each.name
+        elif str(each.pattern) not in ELSEWHERE:
+            yield from names_in(each.url_patterns)
+
+
+def test_no_endpoint_is_without_a_row() -> None:
+    names = list(names_in(urlpatterns))
+    assert len(names) == len(set(names))
+    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys()
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize(("name", "method"), CELLS)
+def test_matrix(cast: Cast, world: World, name: str, method: str, version: str) -> None:
+    extra = {"HTTP_ACCEPT": V2} if version == "2" else {}
     got = {}
     for role in ROLES:
-        sent = {key: value.format(**values, role=f"by-{role}") for key, value in body.items()}
-        extra = {"HTTP_ACCEPT": V2} if version == "2" else {}
-        got[role] = cast[role].form(method, f"/api/{path.format(**values)}", sent, **extra).status_code
-    assert got == methods[method]
+        path, sent = sends(world, name, role)
+        got[role] = cast[role].form(method, path, sent, **extra).status_code
+        if method == "GET":
+            assert cast[role].form("HEAD", path, **extra).status_code == got[role]
+    assert got == MATRIX[name][1][method]
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("name", MATRIX)
-def test_other_methods_are_405_for_those_who_may_come_in(cast: Cast, world: World, name: str) -> None:
-    path, methods, _ = MATRIX[name]
-    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods.keys():
-        path = path.replace("{", "").replace("}", "")
-        assert cast.owner.form(method, f"/api/{path}").status_code == 405
-        assert cast.nobody.form(method, f"/api/{path}").status_code == 401
+def test_other_methods_are_405_for_those_who_may_come_in(cast: Cast, world: World, name: str, version: str) -> None:
+    extra = {"HTTP_ACCEPT": V2} if version == "2" else {}
+    path, _ = sends(world, name, "")
+    # Reporting is what workers' tokens are for.
+    worker = 405 if name == "state" else 403
+    expected = dict.fromkeys(ROLES, 405) | {"nobody": 401, "worker": worker, "other_worker": worker}
+    for method in METHODS - MATRIX[name][1].keys():
+        assert {role: cast[role].form(method, path, **extra).status_code for role in ROLES} == expected
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_is_open_is_open_to_all(cast: Cast, name: str) -> None:
+    path, method, status = OPEN[name]
+    got = {cast[role].form(method, path, **extra).status_code for role in ROLES for extra in ({}, {"HTTP_ACCEPT": V2})}
+    assert got == {status} if status else got in ({200}, {503})
+
+
+@pytest.mark.parametrize("name", SESSION)
+def test_no_key_opens_a_page(cast: Cast, name: str) -> None:
+    path, method = SESSION[name]
+    status = 302 if name == "home" else 405
+    assert {cast[role].form(method, path).status_code for role in ROLES} == {status}
+
+
+@pytest.mark.parametrize(("name", "method"), [cell for cell in CELLS if cell[1] != "GET"])
+def test_a_session_changes_nothing_without_a_csrf_token(world: World, name: str, method: str) -> None:
+    browser = Client()
+    browser.handler.enforce_csrf_checks = True
+    browser.force_login(world.users["owner"])
+    path, sent = sends(world, name, "owner")
+    answer = browser.form(method, path, sent)
+    assert answer.status_code == 403
+    assert answer.json()["detail"].startswith("CSRF Failed")
+    token = browser.get("/").cookies["csrftoken"].value
+    answer = browser.form(method, path, sent, HTTP_X_CSRFTOKEN=token)
+    assert answer.status_code == MATRIX[name][1][method]["owner"]
 
 
 def test_403_has_its_words(cast: Cast, world: World) -> None:

@@ -33,8 +33,8 @@ def test_version_1_says_what_its_serializer_says(world: World, name: str) -> Non
     written = [json.loads(body) for body in representation.encode(representation.rows(resource.all()))]
     assert written
     for body, thing in zip(written, rows, strict=True):
-        said: dict[str, Any] = json.loads(json.dumps(dict(resource.serializer(thing).data), default=str))
-        assert list(body) == list(resource.serializer().fields)
+        said: dict[str, Any] = json.loads(json.dumps(dict(resource.serializer("1")(thing).data), default=str))
+        assert list(body) == list(resource.serializer("1")().fields)
         # Two fields share the relation of whitelists and types, which serializers cannot write.
         body = {key: value for key, value in body.items() if not key.startswith("whitelist")}
         said.pop("whitelists", None)
@@ -46,7 +46,7 @@ def test_version_1_says_what_its_serializer_says(world: World, name: str) -> Non
         )
 
 
-@pytest.mark.parametrize("name", [name for name in RESOURCES if name.endswith("instances")])
+@pytest.mark.parametrize("name", [name for name in RESOURCES if "2" in RESOURCES[name].serializers])
 def test_version_2_begins_with_version_1(name: str) -> None:
     one, two = (list(RESOURCES[name].serializers[version]().fields) for version in "12")
     assert two[: len(one)] == one

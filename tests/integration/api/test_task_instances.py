@@ -169,6 +169,9 @@ def test_reading_one_takes_two_queries(owner: Client, world: World, django_asser
     path = f"{EXECUTABLES}{world.instance.uuid}/"
     with django_assert_num_queries(2):
         owner.get(path)
+    with django_assert_num_queries(2):
+        owner.get(path, HTTP_ACCEPT=V2)
+    TaskInstance.objects.update(state="published")
     with django_assert_num_queries(3):
         owner.get(path, HTTP_ACCEPT=V2)
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from saltant.jobs import Kind
+from saltant.jobs import Attempt, End, Kind, Ticket
 from saltant.reasons import Reason
 from saltant.server.tasks import services
-from saltant.server.tasks.models import TaskAttempt
+from saltant.server.tasks.models import LIMITS, TaskAttempt
 from saltant.states import State
 from tests.integration.api.test_task_instances import KEYS
-from tests.integration.conftest import V2, Client, World
+from tests.integration.conftest import V2, Cast, Client, World
 
 PATH = "/api/executabletaskinstances/"
 ADDED = [
@@ -26,7 +26,16 @@ ADDED = [
     "cpu_seconds",
     "peak_memory",
     "waiting",
+    "cancelled_by",
+    "timeout",
+    "queue_timeout",
+    "max_attempts",
+    "retry_on",
+    "retry_delay",
+    "memory",
+    "cpus",
 ]
+NO_LIMITS = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0}
 NOT_HANDED = "It has not been handed to the workers yet."
 
 
@@ -39,7 +48,8 @@ def added(client: Client, world: World) -> dict[str, Any]:
 
 
 def test_a_new_one(owner: Client, world: World) -> None:
-    assert added(owner, world) == dict.fromkeys(ADDED) | {"message": "", "attempt": 1, "waiting": NOT_HANDED}
+    fresh = {"message": "", "attempt": 1, "waiting": NOT_HANDED}
+    assert added(owner, world) == dict.fromkeys(ADDED) | NO_LIMITS | fresh
 
 
 def test_a_new_one_as_it_is_born(owner: Client, world: World) -> None:
@@ -79,6 +89,8 @@ def test_one_that_ended(owner: Client, world: World) -> None:
         "cpu_seconds": 1e-05,
         "peak_memory": 2**40,
         "waiting": None,
+        "cancelled_by": None,
+        **NO_LIMITS,
     }
     killed.delete()
     assert added(owner, world)["worker"] is None, "an earlier attempt says nothing of the current one"
@@ -92,6 +104,11 @@ def test_why_one_waits(owner: Client, world: World, django_assert_num_queries: A
     assert added(owner, world)["waiting"] == "No worker of the queue 'queue' can run executables."
     services.announce("all", None, list(Kind), 1)
     assert added(owner, world)["waiting"] == "It waits for a free slot on a worker."
+    world.instance.start_after = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    world.instance.save()
+    assert added(owner, world)["waiting"] == "Its next attempt starts at 2030-01-02T03:04:05Z."
+    services.set_paused(world.queue, True)
+    assert added(owner, world)["waiting"] == "The queue 'queue' is paused."
     world.instance.state = State.RUNNING
     world.instance.save()
     assert added(owner, world)["waiting"] is None
@@ -102,6 +119,52 @@ def test_why_one_waits(owner: Client, world: World, django_assert_num_queries: A
 def test_terminate_answers_in_version_2(owner: Client, world: World) -> None:
     body = owner.post(f"{PATH}{world.instance.uuid}/terminate/", HTTP_ACCEPT=V2).json()
     assert (body["reason"], body["message"], body["waiting"]) == ("cancelled", "Terminated by owner.", None)
+    assert body["cancelled_by"] == "owner"
+
+
+def test_who_asked_for_the_end_of_one_that_still_runs(cast: Cast, world: World) -> None:
+    run(world)
+    body = cast.queue_owner.post(f"{PATH}{world.instance.uuid}/terminate/", HTTP_ACCEPT=V2).json()
+    assert (body["state"], body["cancelled_by"], body["reason"]) == ("running", "queue_owner", None)
+
+
+def run(world: World) -> None:
+    """Have a worker claim the world's instance."""
+    world.instance.state = State.PUBLISHED
+    world.instance.snapshot = {"command_to_run": "x"}
+    world.instance.save()
+    ticket = Ticket(Attempt(world.instance.uuid, world.instance.attempt), "queue", Kind.EXECUTABLE)
+    assert services.claim(ticket, "w") is not None
+
+
+def test_attempts(owner: Client, world: World, django_assert_num_queries: Any) -> None:
+    path = f"{PATH}{world.instance.uuid}/attempts/"
+    assert owner.get(path).content == b"[]"
+    run(world)
+    end = End(Reason.EXITED, exit_code=3, finished=datetime(2030, 1, 1, tzinfo=UTC), cpu_seconds=0.5, peak_memory=2**33)
+    assert services.finish(Attempt(world.instance.uuid, 1), "w", end)
+    TaskAttempt.objects.create(
+        instance=world.instance, number=2, worker="second", datetime_claimed=datetime(2030, 1, 2, tzinfo=UTC)
+    )
+    with django_assert_num_queries(3):
+        first, second = owner.get2(path).json()
+    assert owner.get(path).json() == [first, second], "a path that version 1 does not have needs no header"
+    assert first.pop("datetime_claimed").endswith("Z")
+    assert first == {
+        "number": 1,
+        "worker": "w",
+        "reason": "exited",
+        "message": "",
+        "datetime_started": None,
+        "datetime_finished": "2030-01-01T00:00:00.000000Z",
+        "exit_code": 3,
+        "signal": None,
+        "cpu_seconds": 0.5,
+        "peak_memory": 2**33,
+    }
+    assert (second["number"], second["reason"], second["datetime_finished"]) == (2, None, None)
+    assert owner.get(path.replace("executable", "container")).status_code == 404
+    assert owner.get(f"{PATH}x/attempts/").status_code == 404
 
 
 def test_a_lease_is_no_news(owner: Client, world: World) -> None:
@@ -114,6 +177,6 @@ def test_a_lease_is_no_news(owner: Client, world: World) -> None:
     assert "lease_expires" not in body
 
 
-@pytest.mark.parametrize("path", ["executabletasktypes", "containertasktypes", "taskqueues", "taskwhitelists", "users"])
+@pytest.mark.parametrize("path", ["taskwhitelists", "users"])
 def test_other_bodies_are_as_in_version_1(owner: Client, path: str) -> None:
     assert owner.get2(f"/api/{path}/").content == owner.get(f"/api/{path}/").content

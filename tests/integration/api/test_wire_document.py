@@ -1,21 +1,81 @@
-"""`docs/wire-v2.md` says what the server does."""
+"""`docs/wire-v2.md` says what the server does, and what its OpenAPI document says."""
 
 import re
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from saltant.reasons import Reason
-from saltant.server.api.serializers import InstanceSerializer, InstanceSerializerV2
+from saltant.server.api.limits import LimitFields
+from saltant.server.api.openapi.document import document
+from saltant.server.tasks.models import LIMITS, TaskType
 
 TEXT = (Path(__file__).parents[3] / "docs/wire-v2.md").read_text()
+TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "Boolean"}
 
 
-def test_every_added_key_is_described_in_order() -> None:
-    one, two = list(InstanceSerializer().fields), list(InstanceSerializerV2().fields)
-    table = TEXT.split("## Task instances")[1].split("### Reasons")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == two[len(one) :]
+def section(title: str) -> list[list[str]]:
+    """The cells of the rows below a title."""
+    part = re.split(rf"^##+ {title}$", TEXT, flags=re.MULTILINE)[1]
+    part = re.split(r"^##", part, flags=re.MULTILINE)[0]
+    return [
+        [cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.*\|$", part, re.MULTILINE)[2:]
+    ]
+
+
+def properties(version: str, name: str) -> dict[str, Any]:
+    """The keys of an answer, in their order, by the OpenAPI document."""
+    found: dict[str, Any] = document(version)["components"]["schemas"][name]["properties"]
+    return found
+
+
+def kind(schema: dict[str, Any]) -> str:
+    """A schema's type, as the document for people says it."""
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = ["datetime" if schema.get("format") == "date-time" else TYPES[each] for each in types if each != "null"]
+    return " or ".join([*words, *(["null"] if "null" in types else [])])
+
+
+@pytest.mark.parametrize(("title", "name"), [("Task instances", "Instance"), ("Task queues", "Queue")])
+def test_every_added_key_is_described_in_order(title: str, name: str) -> None:
+    one, two = properties("1", name), properties("2", name)
+    added = list(two)[len(one) :]
+    assert list(two) == [*one, *added]
+    assert [row[:2] for row in section(title)] == [[f"`{key}`", kind(two[key])] for key in added]
+
+
+@pytest.mark.parametrize("name", ["ExecutableType", "ContainerType"])
+def test_limits(name: str) -> None:
+    one, two = properties("1", name), properties("2", name)
+    assert list(two) == [*one, *LIMITS]
+    rows = section("Limits")
+    assert [row[0] for row in rows] == [f"`{key}`" for key in LIMITS]
+    fields = LimitFields().fields
+    for key, may_be, _ in rows:
+        field = fields[key.strip("`")]
+        assert may_be.startswith("null, or ") == field.allow_null
+        default = TaskType._meta.get_field(key.strip("`")).default
+        said = f"{default:g}" if isinstance(default, float) else str(default)
+        assert field.allow_null or re.search(rf"\b{said}`? by default$", may_be)
+
+
+def test_attempts() -> None:
+    rows = section("Attempts")
+    assert [row[:2] for row in rows] == [[f"`{key}`", kind(each)] for key, each in properties("2", "Attempt").items()]
+
+
+@pytest.mark.parametrize("name", ["Whitelist", "User"])
+def test_other_bodies_are_as_in_version_1(name: str) -> None:
+    assert list(properties("1", name)) == list(properties("2", name))
 
 
 def test_every_reason_is_described() -> None:
-    table = TEXT.split("### Reasons")[1].split("## Lists")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
-    assert rows == [(str(reason), reason.sentence) for reason in Reason]
+    assert section("Reasons") == [[f"`{reason}`", reason.sentence] for reason in Reason]
+
+
+def test_every_path_of_version_2_is_described() -> None:
+    for path in document("2")["paths"]:
+        last = path.rstrip("/").split("/")[-1]
+        if last in ("attempts", "add", "remove", "schema"):
+            assert f"/{last}/" in TEXT

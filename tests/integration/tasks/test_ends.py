@@ -93,6 +93,14 @@ def test_while_a_worker_holds_it_nobody_else_reports(lab: Lab) -> None:
     assert services.report(instance=instance, state=State.TERMINATED, user=lab.user) is State.RUNNING
 
 
+def test_a_conflict_names_a_worker_only_where_one_is(lab: Lab) -> None:
+    held, by_hand = lab.claim(), lab.submit()
+    services.report(instance=by_hand, state=State.RUNNING, user=lab.user)
+    for instance, said in ((held, "A worker runs this instance"), (by_hand, "cannot become published")):
+        with pytest.raises(Conflict, match=said):
+            services.report(instance=instance, state=State.PUBLISHED, user=lab.user)
+
+
 def test_reporting_running_takes_it_out_of_the_queue(lab: Lab) -> None:
     instance = lab.submit()
     services.report(instance=instance, state=State.RUNNING, user=lab.user)

@@ -1,17 +1,21 @@
-"""Adding users, and letting them go."""
+"""Adding users, and letting them go. `by` is who does it, for the audit log."""
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from saltant.server.accounts.models import User
+from saltant.server.audit.log import SALTANT, Actor, record
+from saltant.server.audit.models import Action
 
 
 class Unfit(Exception):
     """Something said about a user cannot be. The message says what."""
 
 
-def create_user(username: str, *, email: str = "", password: str | None = None, admin: bool = False) -> User:
+def create_user(
+    username: str, *, email: str = "", password: str | None = None, admin: bool = False, by: Actor = SALTANT
+) -> User:
     """A new user; without a password they have tokens alone.
 
     Raises:
@@ -27,6 +31,7 @@ def create_user(username: str, *, email: str = "", password: str | None = None, 
         user.full_clean()
         with transaction.atomic():
             user.save()
+            record(by, Action.CREATE, user, {"email": email, "admin": admin})
     except ValidationError as error:
         raise Unfit(" ".join(error.messages)) from None
     except IntegrityError:
@@ -34,7 +39,7 @@ def create_user(username: str, *, email: str = "", password: str | None = None, 
     return user
 
 
-def set_password(user: User, password: str) -> None:
+def set_password(user: User, password: str, *, by: Actor = SALTANT) -> None:
     """Change a password; sessions signed in with the old one end.
 
     Raises:
@@ -45,7 +50,9 @@ def set_password(user: User, password: str) -> None:
     except ValidationError as error:
         raise Unfit(" ".join(error.messages)) from None
     user.set_password(password)
-    user.save(update_fields=["password"])
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        record(by, Action.SET_PASSWORD, user)
 
 
 def find(username: str) -> User:
@@ -60,7 +67,9 @@ def find(username: str) -> User:
         raise Unfit(f"There is no user named {username!r}.") from None
 
 
-def deactivate(user: User) -> None:
+def deactivate(user: User, *, by: Actor = SALTANT) -> None:
     """Let nothing of the user's in any more; what they own stays."""
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            record(by, Action.DEACTIVATE, user)
     user.is_active = False
-    user.save(update_fields=["is_active"])

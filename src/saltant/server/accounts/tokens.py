@@ -9,6 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from saltant.server.accounts.models import Role, Token, User
+from saltant.server.audit.log import SALTANT, Actor, record
+from saltant.server.audit.models import Action
 from saltant.server.tasks.models import TaskQueue
 
 PREFIX = "saltant_"
@@ -26,17 +28,24 @@ def create_token(
     queues: Iterable[TaskQueue] = (),
     expires: datetime | None = None,
     name: str = "",
+    *,
+    by: Actor = SALTANT,
 ) -> tuple[Token, str]:
-    """A new token of `user` and its key, which nobody can learn again."""
+    """A new token of `user` and its key, which nobody can learn again. `by` is who makes it, for the audit log."""
+    queues = list(queues)
     key = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         token = Token.objects.create(user=user, role=role, name=name, digest=digest_of(key), datetime_expires=expires)
         token.queues.set(queues)
+        bound = {"queues": [queue.name for queue in queues]} if queues else {}
+        record(by, Action.CREATE, token, {"user": user.username, "name": name, "expires": expires, **bound})
     return token, key
 
 
-def revoke(token: Token) -> None:
-    """Make `token` open nothing from now on."""
-    if token.datetime_revoked is None:
-        token.datetime_revoked = timezone.now()
-        token.save(update_fields=["datetime_revoked"])
+def revoke(token: Token, *, by: Actor = SALTANT) -> None:
+    """Make `token` open nothing from now on. `by` is who revokes it, for the audit log."""
+    with transaction.atomic():
+        now = timezone.now()
+        if Token.objects.filter(pk=token.pk, datetime_revoked=None).update(datetime_revoked=now):
+            token.datetime_revoked = now
+            record(by, Action.REVOKE, token, {"user": token.user.username, "name": token.name})

@@ -3,7 +3,6 @@
 import shlex
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
@@ -75,14 +74,10 @@ class JSONObject(JSONValue):
 
 
 class IdField(serializers.PrimaryKeyRelatedField[Any]):
-    """The id of a row that the request may name: an integer, or its digits."""
+    """The id of a row: an integer, or its digits. Whether there is such a row, whoever reads it finds out."""
 
     def to_internal_value(self, data: Any) -> Any:
-        pk = self.clean(data)
-        try:
-            return self.rows().get(pk=pk)
-        except ObjectDoesNotExist:
-            self.fail("does_not_exist", pk_value=data)
+        return self.clean(data)
 
     def rows(self) -> QuerySet[Any]:
         """The rows that may be named."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import QueryDict
 from rest_framework.request import Request
-from rest_framework.serializers import Field
+from rest_framework.serializers import Field, FloatField, IntegerField
 
 from saltant.server.api import json_input
 from saltant.server.api.fields import IdListField, JSONValue, Unparsed
@@ -30,7 +30,9 @@ def _value(data: QueryDict, name: str, field: "Field[Any, Any, Any, Any]") -> An
     if isinstance(field, IdListField):
         return data.getlist(name)
     if not isinstance(field, JSONValue):
-        return data[name]
+        # An empty text is a form's only way to say null.
+        empty = data[name] == "" and field.allow_null and isinstance(field, FloatField | IntegerField)
+        return None if empty else data[name]
     text: Any = data[name]
     try:
         return json_input.loads(text) if isinstance(text, str) else Unparsed()

@@ -13,12 +13,16 @@ from rest_framework.views import APIView
 from saltant.server.api.errors import json_error
 from saltant.server.api.forms import plain
 from saltant.server.api.permissions import IsSignedIn, check_may_end, check_may_report
+from saltant.server.api.representations import Representation
 from saltant.server.api.resources import parse_uuid
 from saltant.server.api.serializers import StateSerializer
+from saltant.server.api.serializers_v2 import AttemptSerializer
 from saltant.server.api.views import ListView, ResourceView, json_response
 from saltant.server.tasks import services
-from saltant.server.tasks.models import TaskInstance
+from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.states import State
+
+ATTEMPTS = Representation(TaskAttempt, AttemptSerializer, "number")
 
 
 class BirthView(ResourceView):
@@ -40,10 +44,7 @@ class InstanceListView(ListView, BirthView):
     """All instances of a class; POST makes one."""
 
     def post(self, request: Request) -> HttpResponse:
-        context = {"user": request.user, **self.resource.scope}
-        serializer = self.serializer_for(request, context=context)
-        serializer.is_valid(raise_exception=True)
-        values: dict[str, Any] = serializer.validated_data
+        values = self.resource.reader(request.version).read(request)
         user: Any = request.user
         return self.born(request, lambda: services.submit(user=user, **values))
 
@@ -55,6 +56,15 @@ class CloneView(BirthView):
         instance = self.resource.get(name)
         user: Any = request.user
         return self.born(request, lambda: services.clone(user=user, instance=instance))
+
+
+class AttemptsView(ResourceView):
+    """GET of how often an instance was started, and how each time ended."""
+
+    def get(self, request: Request, name: str) -> HttpResponse:
+        instance = self.resource.get(name)
+        rows = ATTEMPTS.rows(TaskAttempt.objects.filter(instance=instance.pk))
+        return json_response(f"[{','.join(ATTEMPTS.encode(rows))}]")
 
 
 class TerminateView(ResourceView):

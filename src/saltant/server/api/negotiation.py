@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
+from rest_framework.versioning import AcceptHeaderVersioning
 
 PLAIN = "application/json"
 KNOWN = {
@@ -13,6 +14,7 @@ KNOWN = {
     "application/json; version=1": "application/json; version=1",
     "application/json; version=2": "application/json; version=2",
 }
+VERSIONS = {PLAIN: "1", f"{PLAIN}; version=1": "1", f"{PLAIN}; version=2": "2"}
 
 
 class JSONNegotiation(DefaultContentNegotiation):
@@ -23,3 +25,11 @@ class JSONNegotiation(DefaultContentNegotiation):
         if known is not None:
             return renderers[0], known
         return super().select_renderer(request, renderers, format_suffix)
+
+
+class Versioning(AcceptHeaderVersioning):
+    """The version that the Accept header names."""
+
+    def determine_version(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        known = VERSIONS.get(request.accepted_media_type or "")
+        return known or super().determine_version(request, *args, **kwargs)

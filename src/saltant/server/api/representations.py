@@ -15,10 +15,10 @@ from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, Q
 from rest_framework import serializers
 
 from saltant.server.api.fields import IdListField, JSONValue
-from saltant.server.api.serializers import InstanceSerializerV2, WaitingField
+from saltant.server.api.serializers_v2 import InstanceSerializerV2, WaitingField
 from saltant.server.tasks import waiting
 from saltant.server.tasks.fields import JSONTextField
-from saltant.states import WAITING
+from saltant.states import WAITING, State
 
 Encoder = Callable[[Any], str]
 Row = Sequence[Any]
@@ -65,6 +65,12 @@ ENCODERS: list[tuple[type[Any], Encoder]] = [
 ]
 """Which encoder a serializer's field gets; the first match counts."""
 
+EMPTY_IS_NULL = frozenset({"reason", "cancelled_by"})
+"""Keys whose columns have "" where there is nothing to say."""
+
+WAITING_NEEDS = ["state", "kind", "task_queue__name", "task_queue__paused", "start_after"]
+"""The columns that `waiting` is found out from."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -84,7 +90,7 @@ class Column:
         if isinstance(source, WaitingField):
             return cls(key, "pk", _text, waiting=True)
         encoder = next(encoder for kind, encoder in ENCODERS if isinstance(source, kind))
-        if key == "reason":
+        if key in EMPTY_IS_NULL:
             encoder = _text_or_null
         path = (source.source or key).replace(".", "__")
         if isinstance(source, serializers.PrimaryKeyRelatedField):
@@ -125,7 +131,7 @@ class Representation:
     @cached_property
     def extra(self) -> list[str]:
         """Columns that follow those of the body, for `waiting` and for the next chunk of a long list."""
-        needed = ["state", "kind", "task_queue__name"] if any(column.waiting for column in self.columns) else []
+        needed = WAITING_NEEDS if any(column.waiting for column in self.columns) else []
         return [*needed, self.order.removeprefix("-")]
 
     def rows(self, queryset: QuerySet[Any]) -> QuerySet[Any, Row]:
@@ -153,7 +159,7 @@ class Representation:
         if column.ids is not None:
             return _ids(self.model, column.ids, [row[position] for row in rows])
         if column.waiting:
-            return _waiting({row[position]: row[-4:-1] for row in rows})
+            return _waiting({row[position]: row[-len(WAITING_NEEDS) - 1 : -1] for row in rows})
         return column.encoder
 
 
@@ -184,11 +190,11 @@ def _ids(model: type[Model], relation: IdListField, owners: Sequence[int]) -> En
 
 
 def _waiting(rows: Mapping[int, Row]) -> Encoder:
-    """Encodes an instance's id as the reason why it waits, or null: one query, if any of `rows` waits at all."""
-    workers = waiting.live_workers() if any(row[0] in WAITING for row in rows.values()) else []
+    """Encodes an instance's id as the reason why it waits, or null: one query, if any of `rows` waits for workers."""
+    workers = waiting.live_workers() if any(row[0] == State.PUBLISHED for row in rows.values()) else []
     why = {
-        pk: waiting.explain(state, kind, queue, workers)
-        for pk, (state, kind, queue) in rows.items()
+        pk: waiting.explain(state, kind, queue, workers, paused=paused, start_after=start_after)
+        for pk, (state, kind, queue, paused, start_after) in rows.items()
         if state in WAITING
     }
     return lambda pk: _text(why.get(pk))

@@ -11,9 +11,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.serializers import ModelSerializer
 
 from saltant.server.accounts.models import User
-from saltant.server.api import filters, serializers
+from saltant.server.api import filters, serializers, serializers_v2
 from saltant.server.api.counts import count_instances
 from saltant.server.api.filters import LeanFilterSet
+from saltant.server.api.instance_input import InstanceReader
 from saltant.server.api.representations import Representation
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
@@ -27,7 +28,7 @@ class Resource:
     """A kind of things that the API shows.
 
     Attributes:
-        serializers: by version; a version that is not there is as version 1.
+        serializers: by version, what reads requests and declares answers; a version that is not there is as version 1.
         lookup: the column that a path names: id, uuid or username.
         scope: what narrows the rows of the model.
         order: how lists are ordered.
@@ -43,10 +44,9 @@ class Resource:
     page_size: int = 100
     counter: Callable[[QuerySet[Any]], int] | None = None
 
-    @property
-    def serializer(self) -> type[ModelSerializer[Any]]:
-        """What reads requests."""
-        return self.serializers["1"]
+    def serializer(self, version: str | None) -> type[ModelSerializer[Any]]:
+        """What reads requests of `version`."""
+        return self.serializers.get(version or "1") or self.serializers["1"]
 
     @cached_property
     def _representations(self) -> dict[str, Representation]:
@@ -86,6 +86,18 @@ class Resource:
         if not rows:
             raise NotFound
         return self._representations[version].encode(rows)[0]
+
+    @cached_property
+    def _readers(self) -> dict[str, InstanceReader]:
+        return {
+            version: InstanceReader(serializer, self.scope["task_class"])
+            for version, serializer in self.serializers.items()
+            if issubclass(serializer, serializers.InstanceSerializer)
+        }
+
+    def reader(self, version: str | None) -> InstanceReader:
+        """What reads bodies of `version` that make instances."""
+        return self._readers[version or "1"]
 
     def count(self, filtered: LeanFilterSet) -> int:
         """How many rows the filters let through."""
@@ -136,21 +148,24 @@ def _key(lookup: str, name: str) -> Any:
 
 
 USERS = Resource(User, {"1": serializers.UserSerializer}, filters.USERS, lookup="username", order="username")
-QUEUES = Resource(TaskQueue, {"1": serializers.QueueSerializer}, filters.QUEUES)
+QUEUES = Resource(TaskQueue, {"1": serializers.QueueSerializer, "2": serializers_v2.QueueSerializerV2}, filters.QUEUES)
 WHITELISTS = Resource(TaskWhitelist, {"1": serializers.WhitelistSerializer}, filters.WHITELISTS)
 TYPES = {
-    serializer.task_class: Resource(
+    one.task_class: Resource(
         TaskType,
-        {"1": serializer},
-        filters.TYPES[serializer.task_class],
-        scope={"task_class": serializer.task_class},
+        {"1": one, "2": two},
+        filters.TYPES[one.task_class],
+        scope={"task_class": one.task_class},
     )
-    for serializer in (serializers.ExecutableTypeSerializer, serializers.ContainerTypeSerializer)
+    for one, two in (
+        (serializers.ExecutableTypeSerializer, serializers_v2.ExecutableTypeSerializerV2),
+        (serializers.ContainerTypeSerializer, serializers_v2.ContainerTypeSerializerV2),
+    )
 }
 INSTANCES = {
     task_class: Resource(
         TaskInstance,
-        {"1": serializers.InstanceSerializer, "2": serializers.InstanceSerializerV2},
+        {"1": serializers.InstanceSerializer, "2": serializers_v2.InstanceSerializerV2},
         filters.INSTANCES[task_class],
         lookup="uuid",
         scope={"task_class": task_class},

@@ -21,7 +21,6 @@ from saltant.server.api.fields import (
     is_splittable,
     is_variable_name,
 )
-from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
 from saltant.states import State
 
@@ -109,17 +108,18 @@ class ContainerTypeSerializer(TypeSerializer):
         }
 
 
-def _types(task_class: TaskClass) -> "models.QuerySet[TaskType]":
+def types_of(task_class: TaskClass) -> "models.QuerySet[TaskType]":
+    """The types of a class."""
     return TaskType.objects.filter(task_class=task_class)
 
 
 class WhitelistSerializer(serializers.ModelSerializer[TaskWhitelist]):
     user = OwnerField()
     whitelisted_container_task_types = IdListField(
-        _types(TaskClass.CONTAINER), relation="task_types", only={"task_class": TaskClass.CONTAINER}
+        types_of(TaskClass.CONTAINER), relation="task_types", only={"task_class": TaskClass.CONTAINER}
     )
     whitelisted_executable_task_types = IdListField(
-        _types(TaskClass.EXECUTABLE), relation="task_types", only={"task_class": TaskClass.EXECUTABLE}
+        types_of(TaskClass.EXECUTABLE), relation="task_types", only={"task_class": TaskClass.EXECUTABLE}
     )
 
     class Meta:
@@ -178,11 +178,12 @@ class QueueSerializer(serializers.ModelSerializer[TaskQueue]):
 
 
 class InstanceSerializer(serializers.ModelSerializer[TaskInstance]):
-    """What both classes of instances share. The class of the type is the view's to say."""
+    """What both classes of instances share."""
 
     user = OwnerField()
     state = serializers.ChoiceField([each.value for each in State], read_only=True)
     arguments = JSONValue(required=False)
+    # Which queues and types a request may name, `instance_input` knows.
     task_queue = IdField(queryset=TaskQueue.objects.all())
     task_type = IdField(queryset=TaskType.objects.all())
 
@@ -200,51 +201,6 @@ class InstanceSerializer(serializers.ModelSerializer[TaskInstance]):
             "task_type",
         ]
         read_only_fields = ["datetime_finished"]
-
-    def get_fields(self) -> dict[str, Any]:
-        fields: dict[str, Any] = super().get_fields()
-        if "user" in self.context:
-            # A queue that the user may not use is no queue to them, nor is a type of the other class a type.
-            fields["task_queue"].queryset = services.usable_queues(self.context["user"])
-            fields["task_type"].queryset = _types(self.context["task_class"])
-        return fields
-
-
-class WaitingField(serializers.CharField):
-    """Why an instance does not run yet: a sentence, or null. It is found out when it is read."""
-
-    def __init__(self) -> None:
-        super().__init__(source="pk", read_only=True, allow_null=True)
-
-
-class InstanceSerializerV2(InstanceSerializer):
-    """What version 2 adds. `current` is the attempt of the instance's current number, where there is one."""
-
-    reason = serializers.CharField(read_only=True, allow_null=True)
-    message = serializers.CharField(read_only=True)
-    attempt = serializers.IntegerField(read_only=True)
-    worker = serializers.CharField(source="current.worker", read_only=True, allow_null=True)
-    datetime_started = serializers.DateTimeField(source="current.datetime_started", read_only=True, allow_null=True)
-    exit_code = serializers.IntegerField(source="current.exit_code", read_only=True, allow_null=True)
-    signal = serializers.IntegerField(source="current.signal", read_only=True, allow_null=True)
-    cpu_seconds = serializers.FloatField(source="current.cpu_seconds", read_only=True, allow_null=True)
-    peak_memory = serializers.IntegerField(source="current.peak_memory", read_only=True, allow_null=True)
-    waiting = WaitingField()
-
-    class Meta(InstanceSerializer.Meta):
-        fields = [
-            *InstanceSerializer.Meta.fields,
-            "reason",
-            "message",
-            "attempt",
-            "worker",
-            "datetime_started",
-            "exit_code",
-            "signal",
-            "cpu_seconds",
-            "peak_memory",
-            "waiting",
-        ]
 
 
 class StateSerializer(serializers.Serializer[Any]):

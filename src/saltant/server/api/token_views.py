@@ -13,6 +13,7 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from saltant.server.accounts.authentication import INVALID, JWTAuthentication
 from saltant.server.api.forms import plain
+from saltant.server.api.sign_in_limits import counted
 
 
 class SignInView(TokenViewBase):
@@ -23,10 +24,12 @@ class SignInView(TokenViewBase):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer: Any = self.get_serializer(data={})
         serializer.initial_data = plain(request, serializer.fields)
-        try:
-            serializer.is_valid(raise_exception=True)
-        except (TokenError, ValueError):
-            raise AuthenticationFailed(INVALID) from None
+        data = serializer.initial_data
+        with counted(request, data.get("username") if isinstance(data, dict) else None):
+            try:
+                serializer.is_valid(raise_exception=True)
+            except (TokenError, ValueError):
+                raise AuthenticationFailed(INVALID) from None
         return Response(serializer.validated_data)
 
     def get_authenticate_header(self, request: Request) -> str:

@@ -5,9 +5,10 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from saltant.server.api import resources
-from saltant.server.api.instance_views import CloneView, InstanceListView, StateView, TerminateView
+from saltant.server.api.instance_views import AttemptsView, CloneView, InstanceListView, StateView, TerminateView
+from saltant.server.api.openapi.document import SchemaView
 from saltant.server.api.token_views import RefreshView, SignInView
-from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, ReplaceView
+from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, MembersView, TypeView
 from saltant.server.tasks.models import TaskClass
 
 # What may stand here and is no id of anything is the view's to say: as in any path, 401 comes before 404.
@@ -30,6 +31,7 @@ def _instances(task_class: TaskClass) -> list[Any]:
     path, name, resource = f"{task_class}taskinstances", f"{task_class}-instance", resources.INSTANCES[task_class]
     return [
         *_resource(path, name, resource, InstanceListView, DetailView),
+        _path(f"{path}/{NAME}/attempts", AttemptsView, f"{name}-attempts", resource=resource),
         _path(f"{path}/{NAME}/clone", CloneView, f"{name}-clone", resource=resource),
         _path(f"{path}/{NAME}/terminate", TerminateView, f"{name}-terminate", resource=resource),
     ]
@@ -37,7 +39,7 @@ def _instances(task_class: TaskClass) -> list[Any]:
 
 def _types(task_class: TaskClass) -> list[Any]:
     resource = resources.TYPES[task_class]
-    return _resource(f"{task_class}tasktypes", f"{task_class}-type", resource, ListCreateView, ReplaceView)
+    return _resource(f"{task_class}tasktypes", f"{task_class}-type", resource, ListCreateView, TypeView)
 
 
 urlpatterns = [
@@ -47,8 +49,11 @@ urlpatterns = [
     *_types(TaskClass.CONTAINER),
     *_resource("taskqueues", "queue", resources.QUEUES, ListCreateView, ChangeView),
     *_resource("taskwhitelists", "whitelist", resources.WHITELISTS, ListCreateView, ChangeView),
+    _path(f"taskwhitelists/{NAME}/add", MembersView, "whitelist-add", resource=resources.WHITELISTS, adds=True),
+    _path(f"taskwhitelists/{NAME}/remove", MembersView, "whitelist-remove", resource=resources.WHITELISTS, adds=False),
     *_resource("users", "user", resources.USERS, ListView, DetailView),
     _path(f"updatetaskinstancestatus/{NAME}", StateView, "state"),
     _path("token", SignInView, "token"),
     _path("token/refresh", RefreshView, "token-refresh"),
+    _path("schema", SchemaView, "schema"),
 ]

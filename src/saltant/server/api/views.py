@@ -1,5 +1,6 @@
 """The views that all resources share: lists, single things, making and changing them."""
 
+import json
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,9 +11,15 @@ from rest_framework.serializers import ModelSerializer
 from rest_framework.views import APIView
 
 from saltant.server.api import pagination
+from saltant.server.api.fields import IdListField
 from saltant.server.api.forms import plain
 from saltant.server.api.permissions import check_owner
 from saltant.server.api.resources import USERS, Resource
+from saltant.server.api.serializers_v2 import MembersSerializer
+from saltant.server.audit.log import difference, record
+from saltant.server.audit.models import Action
+from saltant.server.tasks import services
+from saltant.server.tasks.models import TaskType, TaskWhitelist
 
 
 class ResourceView(APIView):
@@ -22,22 +29,36 @@ class ResourceView(APIView):
 
     def serializer_for(self, request: Request, instance: Any = None, **kwargs: Any) -> ModelSerializer[Any]:
         """A serializer that holds the body of `request`, as plain data."""
-        serializer = self.resource.serializer(instance, data={}, **kwargs)
+        context = {"user": request.user}
+        serializer = self.resource.serializer(request.version)(instance, data={}, context=context, **kwargs)
         serializer.initial_data = plain(request, serializer.fields)
         return serializer
 
-    def save(self, serializer: ModelSerializer[Any], **values: Any) -> Any:
+    def save(self, request: Request, serializer: ModelSerializer[Any]) -> Any:
         """Save what `serializer` holds, if it is right."""
         serializer.is_valid(raise_exception=True)
         try:
             with transaction.atomic():
-                return serializer.save(**values)
+                return self.write(request, serializer)
         except IntegrityError:
             # Somebody took the name since it was checked, or what was named is gone.
             serializer = type(serializer)(serializer.instance, data=serializer.initial_data, partial=serializer.partial)
             serializer.is_valid(raise_exception=True)
             message = "Somebody else changed this at the same time."
             raise ValidationError({"non_field_errors": [message]}) from None
+
+    def write(self, request: Request, serializer: ModelSerializer[Any]) -> Any:
+        """Make or change the thing that `serializer` holds, and write down who did."""
+        user: Any = request.user
+        if serializer.instance is None:
+            thing = serializer.save(user=user)
+            record(user, Action.CREATE, thing)
+            return thing
+        changes = changes_of(serializer)
+        thing = serializer.save()
+        if changes:
+            record(user, Action.UPDATE, thing, changes)
+        return thing
 
     def answer(self, request: Request, name: str, status: int = 200) -> HttpResponse:
         """The thing that a path names."""
@@ -58,7 +79,7 @@ class ListCreateView(ListView):
     """A list to which things are added."""
 
     def post(self, request: Request) -> HttpResponse:
-        thing = self.save(self.serializer_for(request), user=request.user)
+        thing = self.save(request, self.serializer_for(request))
         return self.answer(request, str(thing.pk), status=201)
 
 
@@ -81,8 +102,26 @@ class ReplaceView(DetailView):
         with transaction.atomic():
             thing = self.resource.get(name, lock=True)
             check_owner(request, thing)
-            self.save(self.serializer_for(request, thing, partial=partial))
+            self.save(request, self.serializer_for(request, thing, partial=partial))
         return self.answer(request, name)
+
+
+class TypeView(ReplaceView):
+    """A task type. Whoever changes what it runs takes it off the whitelists of others: version 2 names them."""
+
+    def write(self, request: Request, serializer: ModelSerializer[Any]) -> Any:
+        task_type: Any = serializer.instance
+        user: Any = request.user
+        self.removed_from = services.update_type(task_type, serializer.validated_data, user)
+        return task_type
+
+    def put(self, request: Request, name: str) -> HttpResponse:
+        response = super().put(request, name)
+        if request.version == "2":
+            removed = [{"id": each.pk, "name": each.name} for each in self.removed_from]
+            added = json.dumps(removed, ensure_ascii=False, separators=(",", ":"))
+            response.content = response.content[:-1] + f',"removed_from_whitelists":{added}}}'.encode()
+        return response
 
 
 class ChangeView(ReplaceView):
@@ -90,6 +129,53 @@ class ChangeView(ReplaceView):
 
     def patch(self, request: Request, name: str) -> HttpResponse:
         return self.change(request, name, partial=True)
+
+
+class MembersView(ResourceView):
+    """POST adds types to a whitelist, or takes them off it, and leaves the others alone.
+
+    So two people who do this at once lose nothing, as they would by writing whole lists.
+    """
+
+    adds = True
+
+    def post(self, request: Request, name: str) -> HttpResponse:
+        request.data  # noqa: B018 - as in `change`
+        with transaction.atomic():
+            whitelist = self.resource.get(name, lock=True)
+            check_owner(request, whitelist)
+            serializer = MembersSerializer(data={})
+            serializer.initial_data = plain(request, serializer.fields)
+            serializer.is_valid(raise_exception=True)
+            self.change(request, whitelist, {each for types in serializer.validated_data.values() for each in types})
+        return self.answer(request, name)
+
+    def change(self, request: Request, whitelist: TaskWhitelist, types: set[TaskType]) -> None:
+        """Add or remove those of `types` that are not, or are, on it."""
+        held = set(whitelist.task_types.filter(pk__in=[each.pk for each in types]))
+        changed = types - held if self.adds else held
+        if not changed:
+            return
+        (whitelist.task_types.add if self.adds else whitelist.task_types.remove)(*changed)
+        user: Any = request.user
+        record(
+            user, Action.UPDATE, whitelist, {"added" if self.adds else "removed": sorted(str(each) for each in changed)}
+        )
+
+
+def changes_of(serializer: ModelSerializer[Any]) -> dict[str, list[Any]]:
+    """What saving `serializer` will change, but for what services write down themselves: field to [old, new]."""
+    thing: Any = serializer.instance
+    said = {name: value for name, value in serializer.validated_data.items() if name != "paused"}
+    lists = {name: field for name, field in serializer.fields.items() if isinstance(field, IdListField)}
+    found = difference(thing, {name: value for name, value in said.items() if name not in lists})
+    for name, field in lists.items():
+        if name in said:
+            held = getattr(thing, field.relation).filter(**field.only)
+            old, new = sorted(map(str, held)), sorted({str(each) for each in said[name]})
+            if old != new:
+                found[name] = [old, new]
+    return found
 
 
 def json_response(body: str, status: int = 200) -> HttpResponse:

@@ -1,10 +1,13 @@
 """How people end instances, or report states of what they run themselves."""
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from saltant.reasons import Reason
 from saltant.server.accounts.models import User
+from saltant.server.audit.log import record
+from saltant.server.audit.models import Action
 from saltant.server.tasks import dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.states import WAITING, State
@@ -34,11 +37,15 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
         "message": f"Terminated by {user.username}.",
     }
     mine = TaskInstance.objects.filter(pk=instance.pk)
-    if mine.filter(state__in=WAITING).update(**request, **end) or _unleased(mine).update(**request, **end):
-        return
-    # The first request stands: who asked is part of the truth.
-    mine.filter(state=State.RUNNING, datetime_cancelled=None).update(**request)
-    dispatch.cancel(instance)
+    with transaction.atomic():
+        # Locked, so that no new attempt begins between two of these looks.
+        mine.select_for_update().get()
+        ended = mine.filter(state__in=WAITING).update(**request, **end) or _unleased(mine).update(**request, **end)
+        # The first request stands: who asked is part of the truth.
+        if ended or mine.filter(state=State.RUNNING, datetime_cancelled=None).update(**request):
+            record(user, Action.TERMINATE, instance)
+    if not ended:
+        dispatch.cancel(instance)
 
 
 def report(*, instance: TaskInstance, state: State, user: User) -> State:
@@ -62,12 +69,14 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
             "message": f"Reported {state} by {user.username}.",
         }
     waiting = mine.filter(state__in=[each for each in before if each in WAITING])
-    if waiting.update(**change) or (State.RUNNING in before and _unleased(mine).update(**change)):
-        return state
+    with transaction.atomic():
+        if waiting.update(**change) or (State.RUNNING in before and _unleased(mine).update(**change)):
+            record(user, Action.REPORT, instance, {"state": state})
+            return state
     current = _current(instance)
     if current is state:
         return state
-    if current is State.RUNNING:
+    if current is State.RUNNING and not _unleased(mine).exists():
         raise Conflict(current, "A worker runs this instance: only that worker reports its state. Terminate ends it.")
     raise Conflict(current, f"An instance that is {current} cannot become {state}.")
 

@@ -8,6 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from saltant.server.accounts.models import User
+from saltant.server.audit.log import SALTANT, Actor, difference, record
+from saltant.server.audit.models import Action
 from saltant.server.tasks import dispatch
 from saltant.server.tasks.models import TaskQueue, TaskType, TaskWhitelist
 
@@ -32,22 +34,28 @@ def update_type(task_type: TaskType, changes: Mapping[str, Any], user: User) -> 
     with transaction.atomic():
         stored = TaskType.objects.select_for_update().get(pk=task_type.pk)
         other = any(name in changes and changes[name] != getattr(stored, name) for name in WHAT_RUNS)
+        done = difference(stored, changes)
         for name, value in changes.items():
             setattr(task_type, name, value)
         task_type.save()
-        if not other or user.is_admin:
-            return []
-        broken = list(TaskWhitelist.objects.filter(~Q(user=user) | Q(user=None), task_types=task_type).order_by("id"))
+        broken = []
+        if other and not user.is_admin:
+            foreign = TaskWhitelist.objects.filter(~Q(user=user) | Q(user=None), task_types=task_type)
+            broken = list(foreign.order_by("id"))
         for whitelist in broken:
             whitelist.task_types.remove(task_type)
+        if done:
+            off = {"taken_off": [whitelist.name for whitelist in broken]} if broken else {}
+            record(user, Action.UPDATE, task_type, done | off)
     return broken
 
 
-def set_paused(queue: TaskQueue, paused: bool) -> None:
-    """Stop, or let on, starts from a queue. What waited is handed to the workers again."""
+def set_paused(queue: TaskQueue, paused: bool, by: Actor = SALTANT) -> None:
+    """Stop, or let on, starts from a queue. What waited is handed to the workers again. `by` is who does it."""
     with transaction.atomic():
         if not TaskQueue.objects.filter(pk=queue.pk).exclude(paused=paused).update(paused=paused):
             return
         queue.paused = paused
+        record(by, Action.PAUSE if paused else Action.RESUME, queue)
         if not paused:
             transaction.on_commit(partial(dispatch.publish_waiting, task_queue=queue))

@@ -1,0 +1,38 @@
+"""`saltant audit`: who changed, ended or revoked what."""
+
+import json
+
+import click
+
+from saltant.cli.database import on_folder
+from saltant.logs import CONTROL
+
+
+@click.command(epilog="Example: saltant audit --limit 20")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="The newest N entries."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@on_folder
+def audit(limit: int, as_json: bool) -> None:
+    """Print the audit log, oldest first: when, who, what was done, to what, and the details.
+
+    It works on the folder itself: run it as who started `saltant up`.
+    """
+    from saltant.server.audit.models import AuditEntry
+
+    for entry in reversed(AuditEntry.objects.order_by("-id")[:limit]):
+        fields = {
+            "datetime": entry.datetime.isoformat(timespec="milliseconds"),
+            "actor": entry.actor,
+            "action": entry.action,
+            "object_kind": entry.object_kind,
+            "object_id": entry.object_id,
+            "object_name": entry.object_name,
+        }
+        if as_json:
+            click.echo(json.dumps(fields | {"details": entry.details}))
+        else:
+            details = [json.dumps(entry.details, ensure_ascii=False)] if entry.details else []
+            # A name must not be able to look like an entry.
+            click.echo("\t".join(value.translate(CONTROL) for value in [*fields.values(), *details]))

@@ -1,0 +1,72 @@
+"""The query parameters of lists, as the OpenAPI document describes them."""
+
+from typing import Any
+
+import django_filters  # type: ignore[import-untyped]
+
+from saltant.server.api import filter_fields
+from saltant.server.api.openapi.words import LOOKUPS
+from saltant.server.api.regexes import MAX_LENGTH
+from saltant.server.api.resources import Resource
+from saltant.states import State
+
+MOMENT = {"type": "string", "format": "date-time"}
+ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+SCHEMAS: dict[type[Any], dict[str, Any]] = {
+    filter_fields.TextField: {"type": "string", "maxLength": filter_fields.MAX_TEXT},
+    filter_fields.RegexField: {"type": "string", "format": "regex", "maxLength": MAX_LENGTH},
+    filter_fields.YearField: {"type": "integer", "minimum": 1, "maximum": 9999},
+    filter_fields.MomentField: MOMENT,
+    filter_fields.TextListField: {"type": "array", "items": {"type": "string"}, "maxItems": filter_fields.MAX_VALUES},
+    filter_fields.IdListField: {"type": "array", "items": ID, "maxItems": filter_fields.MAX_VALUES},
+    filter_fields.MomentRangeField: {"type": "array", "items": MOMENT, "minItems": 2, "maxItems": 2},
+}
+
+
+def for_list(resource: Resource) -> list[dict[str, Any]]:
+    """The parameters of a list of `resource`."""
+    filters = resource.filters.base_filters
+    return [
+        _parameter(
+            "page",
+            {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "last"}], "default": 1},
+            "The number of the page, from 1, or `last`.",
+        ),
+        _parameter(
+            "page_size",
+            {"type": "integer", "default": resource.page_size},
+            "How many there are on a page. Any number will do: a very long page is sent bit by bit.",
+        ),
+        *(_filter(name, each) for name, each in filters.items()),
+    ]
+
+
+def in_path(lookup: str) -> dict[str, Any]:
+    """The parameter that names one thing."""
+    schemas: dict[str, dict[str, Any]] = {
+        "id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+        "uuid": {"type": "string", "format": "uuid"},
+        "username": {"type": "string", "pattern": "^[^/]+$"},
+    }
+    return {"name": lookup, "in": "path", "required": True, "schema": schemas[lookup]}
+
+
+def _filter(name: str, given: django_filters.Filter) -> dict[str, Any]:
+    column = name.removesuffix(f"__{given.lookup_expr}").replace("user__username", "the owner's username")
+    return _parameter(name, _schema(given), f"Only those with {column} {LOOKUPS[given.lookup_expr]}.")
+
+
+def _schema(given: django_filters.Filter) -> dict[str, Any]:
+    if isinstance(given, django_filters.BooleanFilter):
+        return {"type": "boolean"}
+    if isinstance(given, django_filters.ModelChoiceFilter):
+        return ID
+    if isinstance(given, django_filters.ChoiceFilter):
+        return {"type": "string", "enum": [state.value for state in State]}
+    return dict(SCHEMAS[given.field_class])
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": name, "in": "query", "description": description, "schema": schema}
+    # One parameter with commas, not one for each value.
+    return made | {"style": "form", "explode": False} if schema.get("type") == "array" else made

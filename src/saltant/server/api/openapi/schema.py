@@ -1,0 +1,259 @@
+"""One operation of the OpenAPI document, made from its view, its resource and the words for it.
+
+Fields come out of the serializers (drf-spectacular does that); the rest of these views is not what it knows.
+"""
+
+from typing import Any
+
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+from rest_framework import serializers
+
+from saltant.server.api.fields import IdField, IdListField, JSONValue, StringList
+from saltant.server.api.limits import Amount
+from saltant.server.api.openapi import parameters
+from saltant.server.api.openapi.words import ERRORS, FIELDS, nouns_for, tag_for, words_for
+from saltant.server.api.permissions import IsPerson, IsSignedIn
+from saltant.server.api.serializers import StateSerializer
+from saltant.server.api.serializers_v2 import AttemptSerializer, MembersSerializer
+from saltant.states import State
+
+Json = dict[str, Any]
+JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+SECURITY: list[Json] = [{"token": []}, {"jwt": []}, {"session": []}]
+ID: Json = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+
+
+class Schema(AutoSchema):
+    """What DRF's views call their schema."""
+
+    view: Any
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
+    ) -> Json:
+        """The operation of a method at a path."""
+        self.path, self.method, self.registry = path, method, registry
+        self.name = resolve(path.replace("{name}", "x")).url_name or ""
+        self.version: str = self.view.request.version
+        words = words_for(self.name, method)
+        open_to_all = not any(issubclass(each, IsSignedIn) for each in self.view.permission_classes)
+        operation: Json = {
+            "operationId": f"{self.name}-{method.lower()}",
+            "summary": words.summary.format(**nouns_for(self.name)),
+            "description": words.more,
+            "tags": [tag_for(self.name)],
+            "parameters": self.parameters(),
+            "security": [] if open_to_all else SECURITY,
+        }
+        body = self.body()
+        if body:
+            operation["requestBody"] = {"required": True, "content": body}
+        operation["responses"] = self.answers(ERRORS | dict(words.errors), reads=bool(body), open_to_all=open_to_all)
+        return operation
+
+    def parameters(self) -> list[Json]:
+        """What path and query say."""
+        if self.name == "schema":
+            schema = {"type": "string", "enum": ["1", "2"]}
+            return [{"name": "version", "in": "query", "description": "Of the API.", "schema": schema}]
+        if "{name}" in self.path:
+            return [parameters.in_path("uuid" if self.name == "state" else self.view.resource.lookup)]
+        return parameters.for_list(self.view.resource) if self.is_list else []
+
+    @property
+    def is_list(self) -> bool:
+        """Whether this is GET of a list."""
+        return bool(self.name.endswith("-list")) and self.method == "GET"
+
+    def body(self) -> Json | None:
+        """What the request says, as JSON and as forms."""
+        serializer = self.reader()
+        if serializer is None:
+            return None
+        component = self.resolve_serializer(serializer, "request")
+        form = ResolvedComponent(f"{component.name}Form", ResolvedComponent.SCHEMA, object=serializer)
+        form.schema = as_form(component.schema, serializer)
+        self.registry.register_on_missing(form)
+        return {JSON: {"schema": component.ref}, FORM: {"schema": form.ref}, MULTIPART: {"schema": form.ref}}
+
+    def reader(self) -> Any:
+        """The serializer that says what the body may hold; None if there is no body."""
+        if self.method not in ("POST", "PUT", "PATCH"):
+            return None
+        if self.name.startswith("token"):
+            return self.view.serializer_class()
+        if self.name == "state":
+            return StateSerializer()
+        if self.name in ("whitelist-add", "whitelist-remove"):
+            return MembersSerializer()
+        if self.name.endswith(("-list", "-detail")):
+            return self.view.resource.serializer(self.version)(partial=self.method == "PATCH")
+        return None
+
+    def answers(self, errors: dict[int, str], *, reads: bool, open_to_all: bool) -> Json:
+        """Every answer that there can be, by status."""
+        if open_to_all:
+            errors = {status: text for status, text in errors.items() if status not in (401, 403)}
+            if self.name != "schema":
+                errors[401] = "This lets nobody in."
+        elif IsPerson not in self.view.permission_classes and self.name != "state":
+            errors.pop(403, None)
+        if not reads:
+            errors = {status: text for status, text in errors.items() if status not in (413, 415)}
+        schemas = {400: self.refusal(), 409: self.conflict()}
+        status, description, schema = self.success()
+        made: Json = {status: {"description": description, "content": {JSON: {"schema": schema}}}}
+        for code, text in sorted(errors.items()):
+            detail = schemas.get(code) or self.component("Detail", DETAIL)
+            made[str(code)] = {"description": text, "content": {JSON: {"schema": detail}}}
+        if "429" in made:
+            seconds = {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}
+            made["429"]["headers"] = {"Retry-After": seconds}
+        return made
+
+    def success(self) -> tuple[str, str, Json]:
+        """Status, description and body of the answer to a request that is granted."""
+        if self.name == "schema":
+            return "200", "The document.", {"type": "object"}
+        if self.name.startswith("token"):
+            keys = ["refresh", "access"] if self.name == "token" else ["access"]
+            return "200", "The tokens.", _object({key: {"type": "string"} for key in keys})
+        if self.name == "state":
+            states = {"type": "string", "enum": [state.value for state in State]}
+            return "200", "The state.", _object({"uuid": {"type": "string", "format": "uuid"}, "state": states})
+        if self.name.endswith("attempts"):
+            attempt = self.resolve_serializer(AttemptSerializer(), "response").ref
+            return "200", "The attempts.", {"type": "array", "items": attempt}
+        component = self.resolve_serializer(self.view.resource.serializer(self.version)(), "response")
+        if self.is_list:
+            return "200", "A page.", self.component(f"{component.name}Page", page_of(component.ref))
+        if self.method == "PUT" and self.name.endswith("-type-detail") and self.version == "2":
+            more = _object({"removed_from_whitelists": {"type": "array", "items": LEFT}})
+            return "200", "The type, and the whitelists that it was taken off.", {"allOf": [component.ref, more]}
+        if self.name.endswith("terminate"):
+            return "202", "The instance.", component.ref
+        if self.method == "POST" and self.name.endswith(("list", "clone")) and not self.name.startswith("whitelist-a"):
+            return "201", "What was made.", component.ref
+        return "200", "As it is now.", component.ref
+
+    def refusal(self) -> Json:
+        """The body of a 400."""
+        schemas = [self.component("Detail", DETAIL), self.component("Refusal", REFUSAL)]
+        return {"anyOf": [*schemas, {"type": "string"}] if self.name == "state" else schemas}
+
+    def conflict(self) -> Json:
+        """The body of a 409."""
+        states = {"type": "string", "enum": [state.value for state in State]}
+        return _object({"detail": {"type": "string"}, "state": states})
+
+    def component(self, name: str, schema: Json) -> Json:
+        """A reference to a schema that stands in the document once."""
+        made = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=name)
+        self.registry.register_on_missing(made)
+        return made.ref
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """Both versions call a thing the same."""
+        return type(serializer).__name__.removesuffix("V2").removesuffix("Serializer")
+
+    def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Json:
+        schema: Json = super()._map_serializer(serializer, direction, bypass_extensions)
+        schema.pop("description", None)
+        for name, each in schema.get("properties", {}).items():
+            for key in ("readOnly", "writeOnly", "x-spec-enum-id"):
+                each.pop(key, None)
+            if direction == "response":
+                # What is stored was let in once; what may be let in is a matter of requests.
+                for key in ("maxLength", "minLength", "pattern", "title", "oneOf"):
+                    each.pop(key, None)
+                each.setdefault("type", "string")
+            if name in FIELDS:
+                each.setdefault("description", FIELDS[name])
+        if direction == "response":
+            # Answers hold every key; in version 1, whose bodies are frozen, no other.
+            schema["required"] = list(schema["properties"])
+            if self.version == "1":
+                schema["additionalProperties"] = False
+        return schema
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Json | None:
+        schema = schema_of(field)
+        if schema is None:
+            mapped: Json | None = super()._map_serializer_field(field, direction, bypass_extensions)
+            return mapped
+        if field.allow_null:
+            schema["type"] = [schema["type"], "null"]
+        if field.help_text:
+            schema["description"] = str(field.help_text)
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: Json) -> None:
+        if schema_of(field) is None and not field.read_only:
+            super()._insert_field_validators(field, schema)
+
+
+class Generator(SchemaGenerator):
+    """Gives every view this module's schema."""
+
+    def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
+        """A view for one operation."""
+        view = super().create_view(callback, method, request)
+        self._set_schema_to_view(view, Schema())
+        return view
+
+
+def schema_of(field: Any) -> Json | None:
+    """The schema of one of our own fields; None if it is none of them."""
+    if isinstance(field, IdField):
+        return dict(ID)
+    if isinstance(field, IdListField):
+        return {"type": "array", "items": ID}
+    if isinstance(field, StringList):
+        return {"type": "array", "items": {"type": "string"}}
+    if isinstance(field, JSONValue):
+        return {"type": "object"}
+    if isinstance(field, Amount):
+        bounds = {"exclusiveMinimum": field.above, "minimum": field.min_value, "maximum": field.max_value}
+        return {"type": "number", **{key: value for key, value in bounds.items() if value is not None}}
+    return None
+
+
+def as_form(schema: Json, serializer: "serializers.Serializer[Any]") -> Json:
+    """The same, as a form says it: JSON as text, numbers that may be null as empty texts."""
+    properties = {}
+    for name, each in schema["properties"].items():
+        if isinstance(serializer.fields[name], JSONValue):
+            kept = {key: value for key, value in each.items() if key == "description"}
+            each = {"type": "string", "contentMediaType": JSON, **kept}
+        elif isinstance(each.get("type"), list) and {"number", "integer"}.intersection(each["type"]):
+            number = {**each, "type": next(kind for kind in each["type"] if kind != "null")}
+            each = {"anyOf": [number, {"const": ""}], "description": number.pop("description", "")}
+        elif isinstance(each.get("type"), list):
+            each = {**each, "type": next(kind for kind in each["type"] if kind != "null")}
+        properties[name] = each
+    return {**schema, "properties": properties}
+
+
+def page_of(thing: Json) -> Json:
+    """A page of a list."""
+    link = {"type": ["string", "null"], "format": "uri", "description": "The URL of that page. Null: there is none."}
+    count = {"type": "integer", "minimum": 0, "description": "How many there are on all pages."}
+    return _object({"count": count, "next": link, "previous": link, "results": {"type": "array", "items": thing}})
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+DETAIL = _object({"detail": {"type": "string", "description": "A sentence for people."}})
+SENTENCES: Json = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+REFUSAL: Json = {
+    "type": "object",
+    "description": "For each field, sentences that say what is wrong; `non_field_errors` are about several at once.",
+    "additionalProperties": SENTENCES,
+    "minProperties": 1,
+}
+LEFT = _object({"id": ID, "name": {"type": "string"}})

@@ -1,0 +1,181 @@
+"""What the OpenAPI document says in words: endpoints by their names in the URL configuration, fields, errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+TITLE = "saltant"
+ABOUT = """
+saltant runs scripts and containers on many machines. **Task types** say what can be run, **task queues** on which
+machines, and **whitelists** which types a queue runs. A **task instance** is one run.
+
+This is version {version} of the API. Both versions have the same paths. A request that says
+`Accept: application/json; version=2` gets version 2, any other version 1, whose bodies never change; endpoints that
+version 1 does not have need no header. Version 2 may get more keys: do not mind one that you do not know.
+
+Every path works without its last slash too. Bodies are JSON or forms. In a form a JSON value is its text, a list of ids
+the key repeated, and an empty number is null. Datetimes are UTC.
+
+Sign in with a token (`Authorization: Token <key>`), a JWT (`Authorization: Bearer <access>`), or a browser's session,
+which takes a CSRF token with every change.
+"""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What one operation does.
+
+    Attributes:
+        summary: a line.
+        more: particulars.
+        errors: statuses beyond those of every operation, and what they mean.
+    """
+
+    summary: str
+    more: str = ""
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+
+UNKNOWN = {404: "There is no such thing."}
+FORBIDDEN = {403: "It is neither yours, nor are you an admin."}
+PAGING = {404: "There is no such page."}
+OWN = UNKNOWN | FORBIDDEN
+MAY_END = {403: "Neither the instance nor its queue is yours, nor are you an admin."}
+TOO_MANY = {
+    429: "Too many tries to sign in have failed. `Retry-After` says for how long, in seconds, nothing is tried."
+}
+
+LIST = "List {things}"
+READ = "Read {a_thing}"
+MAKE = "Make {a_thing}"
+REPLACE = "Change {a_thing}"
+ABSENT = "An optional key that is absent keeps its value."
+PROMISE = (
+    "Whoever changes what a type runs (command, variables, image, paths, options) takes it off every whitelist that is "
+    "not their own, unless they are an admin. Version 2 names those whitelists."
+)
+MEMBERS = "Other members stay as they are, so that two people who do this at once lose nothing."
+
+TABLE: dict[tuple[str, str], Words] = {
+    ("list", "GET"): Words(LIST, "A page of them, filtered by what the query says.", PAGING),
+    ("detail", "GET"): Words(READ, errors=UNKNOWN),
+    ("instance-list", "POST"): Words(
+        "Run {a_thing_type}",
+        "Makes an instance and hands it to the workers. A queue that is switched off, or private and somebody else's, "
+        "is an unknown id. One of the queue's whitelists must hold the type.",
+    ),
+    ("instance-clone", "POST"): Words(
+        "Run an instance once more", "With the same arguments, from its type as it is now.", UNKNOWN
+    ),
+    ("instance-terminate", "POST"): Words(
+        "Have an instance ended",
+        "One that waits is terminated at once. One that runs stays `running` until its worker has confirmed that "
+        "nothing of it is alive. One that has ended stays as it is.",
+        UNKNOWN | MAY_END,
+    ),
+    ("instance-attempts", "GET"): Words(
+        "List the attempts of an instance", "Each time that a worker claimed it, in order.", UNKNOWN
+    ),
+    ("type-list", "POST"): Words(MAKE),
+    ("type-detail", "PUT"): Words(REPLACE, f"{ABSENT} {PROMISE}", OWN),
+    ("list", "POST"): Words(MAKE),
+    ("detail", "PUT"): Words(REPLACE, ABSENT, OWN),
+    ("detail", "PATCH"): Words("Change a part of {a_thing}", errors=OWN),
+    ("whitelist-add", "POST"): Words("Add types to a whitelist", MEMBERS, OWN),
+    ("whitelist-remove", "POST"): Words("Take types off a whitelist", MEMBERS, OWN),
+    ("state", "PATCH"): Words(
+        "Report the state of an instance",
+        "For instances that no worker of this server runs. To `terminated` it is a terminate.",
+        {
+            404: "This is no UUID.",
+            403: "The instance is not yours; or, with a worker's token, not on its queues.",
+            409: "This state cannot follow the current one, or a worker holds the instance.",
+        },
+    ),
+    ("token", "POST"): Words(
+        "Sign in by JWT", "Gives an access token, for minutes, and a refresh token, for a day.", TOO_MANY
+    ),
+    ("token-refresh", "POST"): Words("Get another access token", errors=TOO_MANY),
+    ("schema", "GET"): Words("This document", "Of the version that the query, or else the Accept header, asks for."),
+}
+"""By the end of an endpoint's name, and method; the longest end counts."""
+
+
+def words_for(name: str, method: str) -> Words:
+    """What the operation of an endpoint does."""
+    parts = name.split("-")
+    ends = ("-".join(parts[start:]) for start in range(len(parts)))
+    return next(TABLE[end, method] for end in ends if (end, method) in TABLE)
+
+
+NOUNS = {
+    "executable-instance": ("an executable task instance", "executable task instances"),
+    "container-instance": ("a container task instance", "container task instances"),
+    "executable-type": ("an executable task type", "executable task types"),
+    "container-type": ("a container task type", "container task types"),
+    "queue": ("a task queue", "task queues"),
+    "whitelist": ("a whitelist", "whitelists"),
+    "user": ("a user", "users"),
+}
+
+
+def nouns_for(name: str) -> dict[str, str]:
+    """What an endpoint is about, for `Words` to be filled in with."""
+    one, many = next((nouns for start, nouns in NOUNS.items() if name.startswith(start)), ("", ""))
+    return {"a_thing": one, "things": many, "a_thing_type": one.replace("instance", "type")}
+
+
+def tag_for(name: str) -> str:
+    """The group that an endpoint is shown in."""
+    many = nouns_for(name)["things"]
+    return many.capitalize() if many else {"state": "Task instances of both classes"}.get(name, "Signing in, and this")
+
+
+ERRORS = {
+    400: "The request cannot be understood, or says something that cannot be.",
+    401: "Nobody is signed in, or with something that opens nothing.",
+    403: "A worker's token does not open this, or a browser's request lacks its CSRF token.",
+    406: "The Accept header asks for something else than JSON, or for a version that there is not.",
+    408: "The request did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is neither JSON nor a form.",
+    500: "The server failed; its log says why.",
+}
+"""What every operation may answer."""
+
+FIELDS = {
+    "user": "The username of the owner. Null if there is none any more.",
+    "command_to_run": "Split into words as a shell does it; no shell runs.",
+    "environment_variables": "The names of the worker's environment variables that it gets.",
+    "required_arguments": "The names of arguments that an instance must have.",
+    "required_arguments_default_values": "Values of required arguments for instances that leave them out.",
+    "json_file_option": "The option that is followed by the path of a file with the arguments. Null: they are "
+    "the last word.",
+    "logs_path": "Where the logs folder appears in the container.",
+    "results_path": "Where the results folder appears in the container.",
+    "private": "Only its owner puts instances on it.",
+    "active": "Instances can be put on it.",
+    "whitelists": "Ids of whitelists: the queue runs the types that one of them holds.",
+    "arguments": "A JSON object; the program gets it as one word of JSON, or as a file.",
+    "task_queue": "The id of a queue.",
+    "task_type": "The id of a type.",
+    "state": "created, published (handed to the workers), running, or how it ended.",
+    "datetime_finished": "When it ended, if it has.",
+    "number": "From 1.",
+    "datetime_claimed": "When the worker claimed it.",
+}
+"""What fields mean whose names do not say it all, and whose serializers do not."""
+
+LOOKUPS = {
+    "exact": "equal to this",
+    "contains": "that hold this text",
+    "in": "among these, separated by commas",
+    "startswith": "that begin so",
+    "endswith": "that end so",
+    "regex": "in which this regular expression is found",
+    "year": "of this year",
+    "range": "between these two, separated by a comma",
+    "lt": "before this",
+    "lte": "before this, or then",
+    "gt": "after this",
+    "gte": "after this, or then",
+}

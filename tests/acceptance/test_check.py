@@ -1,0 +1,128 @@
+"""`saltant check`: with and without a running `up`, and with what can be wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.system import SALTANT, Up
+
+PARTS = ["settings", "folder", "disk", "database", "migrations", "clock", "versions", "server", "launcher"]
+
+
+def run(folder: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    command = [*SALTANT, "check", "--data-dir", str(folder), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environ)
+
+
+def check(folder: Path, **environ: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    done = run(folder, "--json", **environ)
+    assert "Traceback" not in done.stderr
+    return done.returncode, {each["part"]: each for each in json.loads(done.stdout)}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `up` is stopped."""
+    folder = tmp_path_factory.mktemp("stopped") / "data"
+    with Up(folder) as up:
+        up.stop()
+    return folder
+
+
+@pytest.fixture
+def folder(stopped: Path, tmp_path: Path) -> Path:
+    """A folder to break."""
+    return Path(shutil.copytree(stopped, tmp_path / "data"))
+
+
+def failures(found: dict[str, dict[str, Any]]) -> list[str]:
+    for each in found.values():
+        assert bool(each["advice"]) is not each["ok"]
+    return [part for part, each in found.items() if not each["ok"]]
+
+
+def test_all_is_well(up: Up, stopped: Path) -> None:
+    code, found = check(up.data_dir)
+    assert (code, list(found), failures(found)) == (0, PARTS, [])
+    assert up.url in found["server"]["says"]
+    code, found = check(stopped)
+    assert (code, list(found), failures(found)) == (0, PARTS, [])
+    assert found["server"]["says"] == "not running"
+
+
+def test_the_table(stopped: Path, tmp_path: Path) -> None:
+    lines = run(stopped).stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [[part, "ok"] for part in PARTS]
+    failed = run(tmp_path / "none")
+    assert failed.returncode == 1
+    assert "FAIL" in failed.stdout
+    assert "Run `saltant up` once" in failed.stdout
+
+
+def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:
+    code, found = check(tmp_path / "none")
+    assert (code, failures(found)) == (1, ["folder"])
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["", "saltant.sqlite3", "secret-key", "admin-token"])
+def test_what_others_can_read(folder: Path, name: str) -> None:
+    (folder / name).chmod(0o755)
+    code, found = check(folder)
+    assert code == 1
+    assert "folder" in failures(found)
+    assert found["folder"]["advice"].startswith("chmod")
+    assert subprocess.run(found["folder"]["advice"].split()).returncode == 0
+    assert check(folder)[0] == 0
+
+
+def test_a_damaged_database(folder: Path) -> None:
+    database = folder / "saltant.sqlite3"
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 8192))
+    code, found = check(folder)
+    assert code == 1
+    assert "database" in failures(found)
+    assert "restore" in found["database"]["advice"]
+    database.write_bytes(b"no database at all" * 1000)
+    assert "database" in failures(check(folder)[1])
+
+
+def test_missing_migrations_and_a_clock_that_went_back(folder: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(folder / "saltant.sqlite3") as database:
+        database.execute("DELETE FROM django_migrations WHERE app = 'audit'")
+        ahead = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime(time.time() + 86400))
+        database.execute("UPDATE tasks_worker SET datetime_heartbeat = ?", [ahead])
+        assert database.execute("SELECT changes()").fetchone() == (1,)
+    database.close()
+    code, found = check(folder)
+    assert (code, failures(found)) == (1, ["migrations", "clock"])
+    assert "audit.0001" in found["migrations"]["says"]
+
+
+def test_a_setting_that_cannot_be_used(stopped: Path) -> None:
+    code, found = check(stopped, SALTANT_LEASE="soon")
+    assert (code, failures(found)) == (1, ["settings"])
+    assert "SALTANT_LEASE" in found["settings"]["says"]
+
+
+def test_a_server_that_hangs(own_up: Up) -> None:
+    assert own_up.process is not None
+    own_up.process.send_signal(signal.SIGSTOP)
+    try:
+        code, found = check(own_up.data_dir)
+    finally:
+        own_up.process.send_signal(signal.SIGCONT)
+    assert (code, failures(found)) == (1, ["server"])
+    assert str(own_up.process.pid) in found["server"]["says"]

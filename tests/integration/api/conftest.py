@@ -1,0 +1,15 @@
+"""What the tests of the API share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from saltant.server.api.sign_in_limits import tries
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_tried_to_sign_in() -> Iterator[None]:
+    """Failed tries are counted in the process: each test begins with none."""
+    tries.clear()
+    yield
+    tries.clear()
