@@ -70,6 +70,8 @@ def error_for_answer(
     if body is None and kind in (exceptions.NotFound, exceptions.UnexpectedResponse):
         hint = f"No saltant API says it so. {BASE_URL_HINT}"
     message = f"{said}: {told}" if told else f"{said}."
+    if hint and not message.endswith((".", "!", "?")):
+        message += "."
     error = kind(
         f"{message} {hint}".rstrip(),
         status_code=status_code,

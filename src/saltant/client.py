@@ -168,15 +168,19 @@ class Client:
 
         Raises:
             AuthenticationError: It does not accept the token.
+            PermissionDenied: It accepts the token, but not for people's work, as one of a worker.
             BadHttpRequestError: The request failed otherwise.
         """
         try:
             self.users.list({"page_size": 1})
         except (PermissionDenied, NotFound) as error:
             # Servers of version 1 say 403 of a wrong token.
-            wrong_token = isinstance(error, PermissionDenied)
+            wrong_token = isinstance(error, PermissionDenied) and _version_of(error.response) < 2
+            if isinstance(error, PermissionDenied) and not wrong_token:
+                raise
+            hint = "" if wrong_token or BASE_URL_HINT in str(error) else f" {BASE_URL_HINT}"
             raise (AuthenticationError if wrong_token else NotFound)(
-                str(error) if wrong_token else f"{error} {BASE_URL_HINT}",
+                f"{error}{hint}",
                 status_code=error.status_code,
                 url=error.url,
                 method=error.method,
@@ -198,6 +202,11 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_api_url}>"
+
+
+def _version_of(response: requests.Response | None) -> int:
+    text = "" if response is None else response.headers.get("Saltant-Version", "")
+    return int(text) if text.isdecimal() else 1
 
 
 def from_env(default_timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:

@@ -3,6 +3,7 @@
 `docs/settings.md` lists them; a test compares the two.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -27,6 +28,10 @@ def setting(variable: str, help: str, default: Any = None, **kwargs: Any) -> Any
     return field(metadata={"variable": variable, "help": help}, **kwargs)
 
 
+LONGEST = 10 * 365 * 86400
+"""Seconds: ten years. What is longer is a mistake, and overflows dates."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Every setting. Durations are seconds."""
@@ -46,6 +51,35 @@ class Settings:
         "listens elsewhere, any (`*`).",
         default_factory=list,
     )
+    https: bool = setting(
+        "SALTANT_HTTPS",
+        "`yes`: people come over HTTPS alone, through a proxy that ends it. Cookies are secure, browsers are told to "
+        "stay with HTTPS, and plain HTTP is refused but from this machine itself.",
+        False,
+    )
+    hsts: int = setting(
+        "SALTANT_HSTS",
+        "With `SALTANT_HTTPS`: for how long browsers, once they came, refuse plain HTTP to this host "
+        "(Strict-Transport-Security). 0: not at all.",
+        86400,
+    )
+    trusted_proxies: list[str] = setting(
+        "SALTANT_TRUSTED_PROXIES",
+        "Addresses or networks of the proxies before this server, comma-separated: what they say in X-Forwarded-For "
+        "and X-Forwarded-Proto is believed. By default nobody is. `*`: whoever connects.",
+        default_factory=list,
+    )
+    sign_in_tries: int = setting(
+        "SALTANT_SIGN_IN_TRIES",
+        "How often somebody may fail to sign in under one username within a window. 0: as often as they like.",
+        20,
+    )
+    sign_in_tries_per_address: int = setting(
+        "SALTANT_SIGN_IN_TRIES_PER_ADDRESS",
+        "How often signing in may fail from one address within a window. 0: as often as they like.",
+        100,
+    )
+    sign_in_window: float = setting("SALTANT_SIGN_IN_WINDOW", "How long failed tries to sign in are counted.", 300.0)
     max_body: int = setting("SALTANT_MAX_BODY", "The largest request body, in bytes.", 32 * 1024 * 1024)
     filter_time: float = setting("SALTANT_FILTER_TIME", "How long the regular expressions of one request may run.", 2.0)
     lease: float = setting(
@@ -66,7 +100,16 @@ class Settings:
         "`SALTANT_*` and broker and database settings are never given away.",
         default_factory=lambda: ["*"],
     )
+    run_as: str = setting(
+        "SALTANT_RUN_AS",
+        "The user that executables run as, where saltant is started as root. By default saltant's own user: started as "
+        "root, it then warns that whoever may submit is as good as root.",
+        "",
+    )
     log_level: str = setting("SALTANT_LOG_LEVEL", "debug, info, warning or error.", "info")
+    log_format: str = setting(
+        "SALTANT_LOG_FORMAT", "`people`, or `json`: one object a line, each field a key.", "people"
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
@@ -78,6 +121,8 @@ class Settings:
         environ = os.environ if environ is None else environ
         hints = get_type_hints(cls)
         values = {name: value for name, value in overrides.items() if value is not None}
+        if "data_dir" in values:
+            values["data_dir"] = values["data_dir"].expanduser()  # a shell leaves `--data-dir=~/x` to us
         for each in fields(cls):
             text = environ.get(each.metadata["variable"], "").strip()
             if text and each.name not in values:
@@ -87,14 +132,33 @@ class Settings:
         return settings
 
     def _check(self) -> None:
-        for name in ("max_body", "filter_time", "lease"):
-            if not getattr(self, name) > 0:
+        for name in ("max_body", "sign_in_window"):
+            if not 0 < getattr(self, name) <= LONGEST:
                 raise SettingsError(f"{variable_of(name)} must be more than 0, not {getattr(self, name)}.")
-        for name in ("kill_grace", "claim_timeout"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise SettingsError(f"{variable_of(name)} must be 0 or more seconds, not {getattr(self, name)}.")
+        if not 0 < self.filter_time <= 60:
+            raise SettingsError(f"SALTANT_FILTER_TIME must be more than 0 and at most 60, not {self.filter_time}.")
+        if not 1 <= self.lease <= LONGEST:
+            raise SettingsError(f"SALTANT_LEASE must be at least 1 second, not {self.lease}.")
+        for name in ("sign_in_tries", "sign_in_tries_per_address"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{variable_of(name)} must be 0 or more, not {getattr(self, name)}.")
+        for name in ("kill_grace", "claim_timeout", "hsts"):
+            if not 0 <= getattr(self, name) <= LONGEST:
+                raise SettingsError(
+                    f"{variable_of(name)} must be between 0 and {LONGEST} seconds, not {getattr(self, name)}."
+                )
         if self.log_level.lower() not in ("debug", "info", "warning", "error"):
             raise SettingsError(f"SALTANT_LOG_LEVEL must be debug, info, warning or error, not {self.log_level!r}.")
+        if self.log_format not in ("people", "json"):
+            raise SettingsError(f"SALTANT_LOG_FORMAT must be people or json, not {self.log_format!r}.")
+        for proxy in self.trusted_proxies:
+            try:
+                if proxy != "*":
+                    ipaddress.ip_network(proxy)
+            except ValueError:
+                raise SettingsError(
+                    f"SALTANT_TRUSTED_PROXIES must hold IP addresses, networks or *, not {proxy!r}."
+                ) from None
 
 
 def variable_of(name: str) -> str:
@@ -107,9 +171,19 @@ def _parse(variable: str, kind: Any, text: str) -> Any:
     try:
         if kind is Path:
             return Path(text).expanduser()
+        if kind is bool:
+            return _parse_bool(text)
         if kind == list[str]:
             return [part.strip() for part in text.split(",") if part.strip()]
         return kind(text)
     except ValueError:
-        names = {int: "a whole number", float: "a number"}
+        names = {bool: "yes or no", int: "a whole number", float: "a number"}
         raise SettingsError(f"{variable} must be {names.get(kind, 'text')}, not {text!r}.") from None
+
+
+def _parse_bool(text: str) -> bool:
+    if text.lower() in ("yes", "true", "on", "1"):
+        return True
+    if text.lower() in ("no", "false", "off", "0"):
+        return False
+    raise ValueError(text)

@@ -9,7 +9,7 @@ from saltant.config import Settings, SettingsError
 from saltant.up.folder import DataFolder
 
 
-@click.command(epilog='Example: eval "$(saltant env)"')
+@click.command(short_help="Print what clients need to find it.", epilog='Example: eval "$(saltant env)"')
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The folder of the `saltant up` that is meant.")
 def env(data_dir: Path | None) -> None:
     """Print the shell lines that let clients find the running `saltant up`."""

@@ -1,5 +1,6 @@
 """`saltant up`."""
 
+import math
 import os
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from saltant.up.folder import UpError
     help="How many jobs run at once. As many as there are processors by default.",
 )
 @click.option("--queue", "queues", multiple=True, metavar="NAME", help="Serve only this queue; may be repeated.")
+@click.option("--run-as", metavar="USER", help="The user that executables run as; only root can choose one.")
 @click.option(
     "--grace",
     default=10.0,
@@ -29,15 +31,23 @@ from saltant.up.folder import UpError
     help="How many seconds a stop may take. Jobs may end by themselves in the first half, then they are ended.",
 )
 def up(
-    data_dir: Path | None, host: str, port: int, concurrency: int | None, queues: tuple[str, ...], grace: float
+    data_dir: Path | None,
+    host: str,
+    port: int,
+    concurrency: int | None,
+    queues: tuple[str, ...],
+    run_as: str | None,
+    grace: float,
 ) -> None:
     """Run server and worker in one process, over one folder.
 
     The first start makes the folder, an admin and a queue `default` with a whitelist `default`.
     SIGTERM or Ctrl-C stops it, a second one at once. What waits then runs after the next start.
     """
+    if math.isnan(grace):
+        raise click.BadParameter("it must be a number of seconds.", param_hint="--grace")
     try:
-        settings = Settings.from_env(data_dir=data_dir)
+        settings = Settings.from_env(data_dir=data_dir, run_as=run_as)
         from saltant.up.system import System
 
         System(settings, host=host, port=port, slots=concurrency or usable_cpus(), queues=queues, grace=grace).run()

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 
 import django
 
+from saltant import logs
 from saltant.config import Settings, default_data_dir, variable_of
 from saltant.engine.embedded import EmbeddedEngine
 from saltant.up.folder import DataFolder, UpError
 from saltant.up.http import HttpServer, base_url, is_loopback, listen
+from saltant.worker.cgroups import Cgroups
 from saltant.worker.control import Control
 from saltant.worker.environment import Environment
 from saltant.worker.folders import WorkerFolders
 from saltant.worker.launch import Launcher
 from saltant.worker.leftovers import kill_leftovers
 from saltant.worker.loop import Worker
+from saltant.worker.run_as import RunAs
 from saltant.worker.runners import Tools, make_runners
 
 if TYPE_CHECKING:
@@ -58,12 +61,14 @@ class System:
             UpError: it cannot start.
         """
         os.umask(0o077)
+        logs.configure(self._settings)
         folder = DataFolder(self._settings.data_dir)
         folder.open()
         try:
             with listen(self._host, self._port) as sock:
-                signal.signal(signal.SIGTERM, self._on_signal)
-                signal.signal(signal.SIGINT, self._on_signal)
+                for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                    if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+                        signal.signal(each, self._on_signal)
                 self._configure_django(folder.path)
                 self._serve(folder, sock)
         finally:
@@ -79,6 +84,7 @@ class System:
     def _serve(self, folder: DataFolder, sock: socket.socket) -> None:
         # These need Django's settings, which need the folder.
         from saltant.server.tasks import dispatch, services
+        from saltant.server.tasks.models import TaskQueue
         from saltant.server.tasks.sweeper import Sweeper
         from saltant.up.control import LocalControl
         from saltant.up.first_start import prepare
@@ -94,17 +100,18 @@ class System:
         if lost or waiting:
             log.info("%d instances wait; %d were running when saltant was stopped hard and have failed", waiting, lost)
 
+        for queue in sorted(set(self._queues or ()) - set(TaskQueue.objects.values_list("name", flat=True))):
+            log.warning("There is no queue named %r yet: nothing of it runs until somebody makes it.", queue)
+
         def ready() -> None:
             folder.publish_address(f"{base_url(sock)}/api/")
-            print(f'saltant is ready at {base_url(sock)}/api/  In another terminal: eval "$({env})"', flush=True)
+            named = "" if folder.path == default_data_dir() else f" --data-dir {shlex.quote(str(folder.path))}"
+            print(
+                f'saltant is ready at {base_url(sock)}/api/  In another terminal: eval "$(saltant env{named})"',
+                flush=True,
+            )
 
-        env = (
-            "saltant env"
-            if folder.path == default_data_dir()
-            else f"saltant env --data-dir {shlex.quote(str(folder.path))}"
-        )
-
-        server = HttpServer(sock, ready)
+        server = HttpServer(sock, ready, self._settings.trusted_proxies)
         sweeper = Sweeper(interval=SWEEP_INTERVAL, lease=self._settings.lease)
         worker.start()
         sweeper.start()
@@ -112,19 +119,28 @@ class System:
         server.serve_until_told()
 
     def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: Control) -> Worker:
-        folders = WorkerFolders(data_dir)
+        cgroups = Cgroups(data_dir)
         try:
+            run_as = RunAs.named(self._settings.run_as) if self._settings.run_as else None
+            folders = WorkerFolders(data_dir, run_as)
             folders.make()
             # Shims end their jobs when their worker dies, but they may still be at it, or have been killed too.
             kill_leftovers(data_dir, timeout=self._settings.kill_grace + 10)
             folders.sweep()
-        except (OSError, TimeoutError) as error:
+            cgroups.sweep()
+        except (OSError, ValueError) as error:
             raise UpError(str(error)) from None
+        if run_as is None and os.geteuid() == 0:
+            log.warning(
+                "saltant runs as root, and so do all jobs: whoever may submit is as good as root on this machine."
+                " Choose another user for them with --run-as USER."
+            )
         runners = make_runners(
             Tools(
                 folders=folders,
                 launcher=Launcher(data_dir),
                 environment=Environment(os.environ, self._settings.job_environment),
+                cgroups=cgroups,
                 kill_grace=self._settings.kill_grace,
             )
         )

@@ -1,4 +1,4 @@
-"""The worker's end of one launcher process."""
+"""The worker's end of one launcher process and of its shims."""
 
 import json
 import logging
@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
+from array import array
 from contextlib import suppress
 from pathlib import Path
 
 import saltant
+from saltant.worker.frames import ORDER, RUN
 from saltant.worker.leftovers import LAUNCHER_VARIABLE
 
 log = logging.getLogger("saltant.worker")
@@ -24,6 +26,47 @@ class LauncherFailed(Exception):
     """The launcher could not be started."""
 
 
+class Link:
+    """One shim, as the worker sees it. Not for several threads at once, but for `order`."""
+
+    def __init__(self, number: int, connection: "Connection", sock: socket.socket) -> None:
+        self.number = number
+        self.connection = connection
+        self.jobs = 0
+        self._socket = sock
+
+    def run(self, program: bytes, stdout: int, stderr: int) -> int:
+        """Have a packed program started; returns the job's number. OSError if the shim is no more: then it was not."""
+        self.jobs += 1
+        data = ORDER.pack(RUN, self.jobs, len(program)) + program
+        fds = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [stdout, stderr]))]
+        sent = self._socket.sendmsg([data], fds)
+        if sent < len(data):
+            self._socket.sendall(memoryview(data)[sent:])
+        return self.jobs
+
+    def order(self, data: bytes) -> None:
+        """Send an order. OSError if the shim is no more."""
+        self._socket.sendall(data)
+
+    def read(self, length: int) -> bytes:
+        """Wait for so many bytes; fewer when the shim is no more."""
+        data = b""
+        while len(data) < length:
+            try:
+                part = self._socket.recv(length - len(data), socket.MSG_WAITALL)
+            except OSError:
+                break
+            if not part:
+                break
+            data += part
+        return data
+
+    def close(self) -> None:
+        """Let the shim end."""
+        self._socket.close()
+
+
 class Connection:
     """One launcher process, for as long as it lives."""
 
@@ -32,6 +75,7 @@ class Connection:
         self._sending = threading.Lock()
         self._changed = threading.Condition()
         self._gone: dict[int, str] = {}
+        self._shims = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {LAUNCHER_VARIABLE: str(data)}
         if "LD_LIBRARY_PATH" in os.environ:  # where the interpreter itself needs it
@@ -52,29 +96,36 @@ class Connection:
             raise LauncherFailed(f"The launcher could not be started: {error}") from error
         threading.Thread(target=self._listen, name="saltant-launcher", daemon=True).start()
 
-    def start(self, job: int, fds: list[int]) -> None:
-        """Raises BrokenPipeError if the launcher is no more."""
-        with self._sending:
-            if self.is_dead:
-                raise BrokenPipeError
-            socket.send_fds(self._control, [json.dumps({"start": job}).encode()], fds)
+    def make_link(self) -> Link:
+        """A new shim. BrokenPipeError or ConnectionResetError if the launcher is no more."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._sending:
+            try:
+                if self.is_dead:
+                    raise BrokenPipeError
+                self._shims += 1
+                socket.send_fds(self._control, [json.dumps({"start": self._shims}).encode()], [theirs.fileno()])
+            except BaseException:
+                ours.close()
+                raise
+            return Link(self._shims, self, ours)
 
-    def kill(self, job: int) -> bool:
-        """False if the launcher is no more."""
+    def kill(self, link: Link) -> bool:
+        """Kill a shim, which makes the launcher end its job; False if the launcher is no more."""
         with self._sending:
             if self.is_dead:
                 return False
             try:
-                self._control.send(json.dumps({"kill": job}).encode())
+                self._control.send(json.dumps({"kill": link.number}).encode())
             except OSError:
                 return False
         return True
 
-    def wait_until_gone(self, job: int) -> str | None:
-        """What the launcher says of a lost job when nothing of it is left; None if the launcher is lost too."""
+    def wait_until_gone(self, link: Link) -> str | None:
+        """What the launcher says when nothing of a lost shim's job is left; None if the launcher is lost too."""
         with self._changed:
-            self._changed.wait_for(lambda: job in self._gone or self.is_dead)
-            return self._gone.pop(job, None)
+            self._changed.wait_for(lambda: link.number in self._gone or self.is_dead)
+            return self._gone.pop(link.number, None)
 
     def close(self, timeout: float) -> None:
         """Let it end; `timeout` in seconds."""

@@ -75,15 +75,20 @@ class WorkerFolders:
         )
 
     def prepare(self, attempt: Attempt) -> JobFolders:
-        """Make an attempt's folders: working folder empty, logs and results kept. Raises OSError."""
+        """Make an attempt's folders, all of them new. Raises OSError.
+
+        What an earlier attempt left under the same name is moved aside: to `<uuid>.1` before the second, and so on.
+        """
         folders = self.of(attempt)
-        if folders.work.exists():
-            remove_tree(folders.work)
         for folder in (folders.work, folders.logs, folders.results):
             try:
                 folder.mkdir(mode=0o700)
             except FileExistsError:
-                continue
+                if folder is folders.work:
+                    remove_tree(folder)
+                else:
+                    _move_aside(folder, attempt.number - 1)
+                folder.mkdir(mode=0o700)
             if self.run_as is not None:
                 os.chown(folder, self.run_as.uid, self.run_as.gid, follow_symlinks=False)
         return folders
@@ -127,6 +132,14 @@ class WorkerFolders:
             os.close(fd)
             raise
         return fd
+
+
+def _move_aside(path: Path, number: int) -> None:
+    """Rename what is there, whatever it is: within one folder that needs no right to it, and follows no link."""
+    target = path.with_name(f"{path.name}.{number}")
+    while os.path.lexists(target):  # restored from a backup, or made by another job of the same user
+        target = target.with_name(target.name + "+")
+    path.rename(target)
 
 
 def _try_to_remove(folder: Path, name: str) -> None:

@@ -2,20 +2,23 @@
 
 import json
 import os
-import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from saltant.worker.connection import Connection, LauncherFailed
+from saltant.worker.connection import Connection, LauncherFailed, Link
+from saltant.worker.frames import ENDED, FAILED, NOT_STARTED, SIGNALLED, SIZE, STARTED, TIMED_OUT, Report, order_end
 from saltant.worker.leftovers import kill_matching
 from saltant.worker.program import Program
 from saltant.worker.run_as import RunAs
+
+_IDLE = 16  # shims that are kept for the next job
+_JOBS = 1000  # jobs of one shim: it collects no garbage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Launch:
         grace: seconds between SIGTERM and SIGKILL for what it leaves behind, and if the worker dies.
         umask: its umask.
         run_as: who it runs as; None for the worker's own user.
+        timeout: seconds after which it is ended; None for no limit.
+        cgroups: folders of the cgroups that it is put into.
     """
 
     argv: list[bytes]
@@ -41,12 +46,15 @@ class Launch:
     grace: float = 5.0
     umask: int = 0o077
     run_as: RunAs | None = None
+    timeout: float | None = None
+    cgroups: Sequence[str] = ()
 
     def pack(self) -> bytes:
         """What the shim is sent."""
         user = None if self.run_as is None else (self.run_as.uid, self.run_as.gid, list(self.run_as.groups))
         folder = os.fsencode(self.folder)
-        return Program(self.argv, self.environment, folder, self.grace, self.umask, user).pack()
+        cgroups = [os.fsencode(each) for each in self.cgroups]
+        return Program(self.argv, self.environment, folder, self.grace, self.umask, user, self.timeout, cgroups).pack()
 
 
 @dataclass(slots=True)
@@ -56,24 +64,30 @@ class Outcome:
     Attributes:
         status: the program's wait status, None if it is not known.
         signalled: whether it was sent a signal by its shim while it ran.
+        timed_out: whether that was for its timeout.
         started: when it was started, None if it was not.
         finished: when nothing was left.
         cpu_seconds: of all its processes; None if not known.
+        peak_memory: of all its processes, in bytes; None if not known.
         failure: what hindered its start, as the shim tells it.
         message: why it is lost, where neither status nor failure are known.
     """
 
     status: int | None = None
     signalled: bool = False
+    timed_out: bool = False
     started: datetime | None = None
     finished: datetime | None = None
     cpu_seconds: float | None = None
+    peak_memory: int | None = None
     failure: dict[str, Any] | None = None
     message: str = ""
 
 
 class Launcher:
     """Starts programs through a launcher process, which is started when it is needed, and anew if somebody kills it.
+
+    Its shims serve one job after another; some that have nothing to do are kept for the next.
 
     Args:
         data: the data folder, by which a later run knows this one's processes.
@@ -83,7 +97,7 @@ class Launcher:
         self._data = Path(data).resolve()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._jobs = 0
+        self._idle: list[Link] = []
         self._closed = False
 
     @property
@@ -97,17 +111,25 @@ class Launcher:
 
         Raises LauncherFailed, OSError when descriptors run out, ValueError for words with NUL characters.
         """
-        message = launch.pack()
-        ours, theirs = socket.socketpair()
-        with theirs:
+        program = launch.pack()
+        tries = 3
+        while True:
+            link = self._take_link()
             try:
-                job, connection = self._send(theirs.fileno(), launch)
+                job = link.run(program, launch.stdout, launch.stderr)
+            except (BrokenPipeError, ConnectionResetError):
+                link.close()  # somebody killed it; nothing was started
+                if link.jobs == 1:  # it was made for this one
+                    tries -= 1
+                    message = link.connection.wait_until_gone(link)
+                    if message or not tries:
+                        why = message or "what starts it is killed"
+                        raise LauncherFailed(f"It could not be started: {why}.") from None
             except BaseException:
-                ours.close()
+                link.close()
                 raise
-        process = Process(ours, connection, job, launch.environment)
-        process.send(message)
-        return process
+            else:
+                return Process(link, job, launch.environment, self._give_back)
 
     def close(self, timeout: float = 5.0) -> None:
         """Let the launcher end, as it does when nothing it started is left; `timeout` in seconds.
@@ -117,51 +139,62 @@ class Launcher:
         with self._lock:
             self._closed = True
             connection, self._connection = self._connection, None
+            self._close_idle()
         if connection is not None:
             connection.close(timeout)
 
-    def _send(self, link: int, launch: Launch) -> tuple[int, Connection]:
+    def _take_link(self) -> Link:
         with self._lock:
             if self._closed:
                 raise LauncherFailed("The launcher is closed.")
-            self._jobs += 1
             for _ in range(3):
-                if self._connection is None:
+                if self._connection is None or self._connection.is_dead:
+                    self._close_idle()
                     self._connection = Connection(self._data)
+                if self._idle:
+                    return self._idle.pop()
                 try:
-                    self._connection.start(self._jobs, [link, launch.stdout, launch.stderr])
+                    return self._connection.make_link()
                 except (BrokenPipeError, ConnectionResetError):
-                    self._connection = None  # somebody killed it; nothing was started
-                else:
-                    return self._jobs, self._connection
+                    self._connection = None  # somebody killed it
         raise LauncherFailed("The launcher ends as soon as it is started.")
+
+    def _give_back(self, link: Link) -> None:
+        with self._lock:
+            is_of_use = link.connection is self._connection and not self._closed
+            if is_of_use and link.jobs < _JOBS and len(self._idle) < _IDLE:
+                self._idle.append(link)
+                return
+        link.close()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
 
 class Process:
-    """A program that was started, seen through its shim's socket. As a context manager it leaves nothing alive."""
+    """A program that was started, seen through its shim. As a context manager it leaves nothing alive."""
 
     def __init__(
-        self, link: socket.socket, connection: Connection, job: int, environment: Mapping[bytes, bytes]
+        self, link: Link, job: int, environment: Mapping[bytes, bytes], give_back: Callable[[Link], None]
     ) -> None:
         self._link = link
-        self._closing = threading.Lock()  # so that nothing is sent to a descriptor that is another's by now
-        self._connection = connection
         self._job = job
         self._marks = {name: environment.get(name) for name in (b"JOB_UUID", b"JOB_LOGS_DIRECTORY")}
+        self._give_back = give_back
         self._outcome: Outcome | None = None
-        self.pid: int | None = None
-        self.started: datetime | None = None
-
-    def send(self, message: bytes) -> None:
-        """Tell the shim what to run. If there is none any more, `wait` finds out."""
-        with suppress(OSError):
-            self._link.sendall(message)
+        self._lock = threading.Lock()  # so that no order is sent when the shim is another's by now
+        self._forced = False
 
     def wait(self) -> Outcome:
         """How it ended: returns when nothing of it is alive. For one thread only."""
         if self._outcome is None:
-            self._outcome = self._wait()
-            with self._closing:
+            outcome, is_well = self._wait()
+            with self._lock:
+                self._outcome = outcome
+            if is_well and not self._forced:
+                self._give_back(self._link)
+            else:
                 self._link.close()
         return self._outcome
 
@@ -170,14 +203,21 @@ class Process:
 
         Said again, SIGKILL can only come sooner.
         """
-        with self._closing, suppress(OSError):  # it may have ended
-            self._link.sendall(f"end {grace:.3f}\n".encode())
+        with self._lock:
+            if self._outcome is None:
+                with suppress(OSError):  # the shim may be gone
+                    self._link.order(order_end(self._job, grace))
 
     def force(self) -> None:
         """The last resort against a shim that does not answer: the launcher ends the job in its place."""
-        if not self._connection.kill(self._job):
-            with suppress(TimeoutError):
-                self._kill_marked(time.monotonic() + 1.0)
+        with self._lock:
+            if self._outcome is not None:
+                return
+            self._forced = True
+            if self._link.connection.kill(self._link):
+                return
+        with suppress(TimeoutError):
+            self._kill_marked(time.monotonic() + 1.0)
 
     def __enter__(self) -> Self:
         return self
@@ -187,59 +227,48 @@ class Process:
             self.end(0)
             self.wait()
 
-    def _wait(self) -> Outcome:
+    def _wait(self) -> tuple[Outcome, bool]:
+        """The outcome, and whether the shim is well."""
+        data = self._link.read(2 * SIZE)
+        first = Report.unpack(data[:SIZE]) if len(data) >= SIZE else Report(NOT_STARTED)
+        started = _moment(first.time) if first.kind == STARTED else None
         broken = ""
-        for event, text in self._events():
-            match event:
-                case b"started":
-                    pid, began = text.split()
-                    self.pid = int(pid)
-                    self.started = _moment(began)
-                case b"failed":
-                    return Outcome(failure=json.loads(text), finished=_now())
-                case b"broken":
-                    broken = json.loads(text)
-                case b"ended":
-                    status, signalled, cpu, finished = text.split()
-                    return Outcome(
-                        status=int(status),
-                        signalled=signalled == b"1",
-                        started=self.started,
-                        finished=_moment(finished),
-                        cpu_seconds=float(cpu),
-                    )
-        message = self._connection.wait_until_gone(self._job)
+        if len(data) == 2 * SIZE:
+            last = Report.unpack(data[SIZE:])
+            if last.kind == ENDED:
+                return _outcome(started, last), True
+            text = self._link.read(last.number)
+            if len(text) == last.number:
+                if last.kind == FAILED:
+                    return Outcome(failure=json.loads(text), finished=_now()), True
+                broken = json.loads(text)
+        message = self._link.connection.wait_until_gone(self._link)
         if message is None:
             # The launcher was killed as well. Its shims' processes went to whoever is above; look through all of them.
             self._kill_marked()
             message = "the processes that watched over it were killed"
-        return Outcome(
-            started=self.started,
-            finished=_now(),
-            message=broken or message or "the process that watched over it was killed",
-        )
-
-    def _events(self) -> Iterator[tuple[bytes, bytes]]:
-        rest = b""
-        while True:
-            try:
-                data = self._link.recv(65536)
-            except OSError:
-                return
-            if not data:
-                return
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                event, _, text = line.partition(b" ")
-                yield event, text
+        message = broken or message or "the process that watched over it was killed"
+        return Outcome(started=started, finished=_now(), message=message), False
 
     def _kill_marked(self, until: float | None = None) -> None:
         if all(self._marks.values()):
             kill_matching(lambda environment: all(environment.get(k) == v for k, v in self._marks.items()), until)
 
 
-def _moment(seconds: bytes) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
+def _outcome(started: datetime | None, last: Report) -> Outcome:
+    return Outcome(
+        status=last.status,
+        signalled=bool(last.flags & SIGNALLED),
+        timed_out=bool(last.flags & TIMED_OUT),
+        started=started,
+        finished=_moment(last.time),
+        cpu_seconds=last.cpu_seconds,
+        peak_memory=last.peak_memory or None,
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _now() -> datetime:

@@ -1,12 +1,12 @@
-"""The launcher: one small single-threaded process that forks a shim for each job.
+"""The launcher: one small single-threaded process that forks shims.
 
 A fresh interpreter, so that it has no threads, no locks and little memory: forking it is quick and safe. It has a
 session of its own, so a terminal's Ctrl-C does not reach the jobs. It is a subreaper as well: when a shim is killed,
 the job's processes become its children, it kills them all, and then tells the worker.
 
-Messages from the worker, one JSON object a packet: `{"start": ID}` with the job's socket, stdout and stderr as file
-descriptors, and `{"kill": ID}` for a shim that does not answer. Messages to it: `{"gone": ID, "message": TEXT}` when
-a shim ended otherwise than it should and nothing of its job is left.
+Messages from the worker, one JSON object a packet: `{"start": ID}` with a new shim's socket as file descriptor, and
+`{"kill": ID}` for a shim that does not answer. Messages to it: `{"gone": ID, "message": TEXT}` when a shim ended
+otherwise than it should and nothing of its job is left.
 
 The standard library only, and little of it.
 """
@@ -22,7 +22,8 @@ from contextlib import suppress
 from typing import Any, Never
 
 from saltant.worker import prctl, processes
-from saltant.worker.shim import HURRY, shim
+from saltant.worker.shim import shim
+from saltant.worker.watch import HURRY
 
 _HANDLED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, HURRY}
 _PACKET = 4096
@@ -54,8 +55,8 @@ class Launcher:
         self.wakeup, self.write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self.write, warn_on_full_buffer=False)
         self.me = os.getpid()
-        self.shims: dict[int, int] = {}  # process number → job
-        self.gone: list[int] = []  # jobs whose shims were killed and whose processes may live
+        self.shims: dict[int, int] = {}  # process number → id
+        self.gone: list[int] = []  # shims that were killed and whose job's processes may live
         self.has_worker = True
 
     def serve(self) -> None:
@@ -80,7 +81,7 @@ class Launcher:
         """Do what the worker says; False if it is no more."""
         try:
             # Not socket.recv_fds: Python 3.11's forgets its flags, and the jobs would inherit the descriptors.
-            data, extra, _, _ = self.control.recvmsg(_PACKET, socket.CMSG_SPACE(3 * 4), socket.MSG_CMSG_CLOEXEC)
+            data, extra, _, _ = self.control.recvmsg(_PACKET, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
         except OSError:
             return False
         if not data:
@@ -88,32 +89,32 @@ class Launcher:
         message = json.loads(data)
         if "start" in message:
             self.start(message["start"], list(memoryview(b"".join(part for _, _, part in extra)).cast("i")))
-        for pid, job in self.shims.items():
-            if job == message.get("kill"):
+        for pid, number in self.shims.items():
+            if number == message.get("kill"):
                 os.kill(pid, signal.SIGKILL)  # our own child, not waited for: its number cannot be another's
         return True
 
-    def start(self, job: int, fds: list[int]) -> None:
-        """Fork the shim of a job."""
+    def start(self, number: int, fds: list[int]) -> None:
+        """Fork a shim."""
         try:
-            link, stdout, stderr = fds
+            (link,) = fds
             pid = os.fork()
         except (OSError, ValueError) as error:
-            self.tell({"gone": job, "message": f"no process could be made for it: {error}"})
+            self.tell({"gone": number, "message": f"no process could be made for it: {error}"})
         else:
             if pid == 0:
-                self.become_shim(link, stdout, stderr)
-            self.shims[pid] = job
+                self.become_shim(link)
+            self.shims[pid] = number
         for fd in fds:
             os.close(fd)
 
-    def become_shim(self, link: int, stdout: int, stderr: int) -> Never:
+    def become_shim(self, link: int) -> Never:
         """In the fork: let go of what is the launcher's."""
         try:
             self.control.close()
             os.close(self.wakeup)
             os.close(self.write)
-            shim(link, stdout, stderr)
+            shim(link)
         finally:
             os._exit(1)
 
@@ -124,9 +125,9 @@ class Launcher:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                job = self.shims.pop(pid, None)
-                if job is not None and status != 0:
-                    self.gone.append(job)
+                number = self.shims.pop(pid, None)
+                if number is not None and status != 0:
+                    self.gone.append(number)
         except ChildProcessError:
             return
 
@@ -135,8 +136,8 @@ class Launcher:
         processes.freeze_and_kill(self.strays)
         self.reap()
         if not any(pid not in self.shims for pid in processes.children(self.me)):
-            for job in self.gone:
-                self.tell({"gone": job, "message": ""})
+            for number in self.gone:
+                self.tell({"gone": number, "message": ""})
             self.gone.clear()
 
     def strays(self) -> Iterator[processes.Seen]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from saltant.worker import processes
-from saltant.worker.shim import HURRY
+from saltant.worker.watch import HURRY
 
 LAUNCHER_VARIABLE = "SALTANT_LAUNCHER"
 """In the launcher's environment: the data folder it works for."""

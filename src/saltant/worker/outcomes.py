@@ -5,32 +5,48 @@ import os
 import signal
 from typing import Any
 
-from saltant.jobs import End
+from saltant.jobs import End, Job
 from saltant.reasons import Reason
+from saltant.worker.cgroups import Usage
 from saltant.worker.launch import Outcome
 
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _NOT_EXECUTABLE = (errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ELOOP, errno.ELIBBAD, errno.EINVAL, errno.EISDIR)
 
 
-def to_end(outcome: Outcome, ordered: Reason | None) -> End:
-    """The end of an attempt; `ordered` is why its worker had it ended, None if it did not."""
+def to_end(outcome: Outcome, ordered: Reason | None, job: Job, usage: Usage | None = None) -> End:
+    """The end of an attempt.
+
+    Args:
+        outcome: what became of its program.
+        ordered: why its worker had it ended, None if it did not.
+        job: what was run, for its limits.
+        usage: what its cgroup counted, None if it had none.
+    """
     if outcome.failure is not None:
         reason, message = _failure(outcome.failure)
         return End(reason, message, finished=outcome.finished)
+    usage = usage or Usage()
     exit_code, signum = _decode(outcome.status)
+    told = _tell(exit_code, signum)
     if outcome.status is None:
         reason = ordered or Reason.WORKER_ERROR
         message = f"How its program ended is not known: {outcome.message}."
+    elif outcome.timed_out:
+        reason = Reason.TIMED_OUT
+        message = f"It ran for longer than its timeout of {job.timeout:g} s, and {told}."
     elif outcome.signalled:
         reason = ordered or Reason.WORKER_ERROR
-        message = f"Its program was told to end, and {_tell(exit_code, signum)}."
+        message = f"Its program was told to end, and {told}."
+    elif usage.oom_kills and exit_code != 0:
+        reason = Reason.OUT_OF_MEMORY
+        message = f"It needed more memory than its limit of {_size(job.memory)}: its program {told}."
     elif signum is not None:
         reason = Reason.KILLED
-        message = f"Its program {_tell(exit_code, signum)}."
+        message = f"Its program {told}."
     else:
         reason = Reason.EXITED
-        message = "" if exit_code == 0 else f"Its program {_tell(exit_code, signum)}."
+        message = "" if exit_code == 0 else f"Its program {told}."
     return End(
         reason=reason,
         message=message,
@@ -38,7 +54,8 @@ def to_end(outcome: Outcome, ordered: Reason | None) -> End:
         signal=signum,
         started=outcome.started,
         finished=outcome.finished,
-        cpu_seconds=outcome.cpu_seconds,
+        cpu_seconds=outcome.cpu_seconds if usage.cpu_seconds is None else usage.cpu_seconds,
+        peak_memory=outcome.peak_memory if usage.peak_memory is None else usage.peak_memory,
     )
 
 
@@ -56,6 +73,16 @@ def _tell(exit_code: int | None, signum: int | None) -> str:
         return f"was killed by signal {signum} ({signal.Signals(signum).name})"
     except ValueError:
         return f"was killed by signal {signum}"
+
+
+def _size(number: int | None) -> str:
+    """Bytes, in the largest unit that says them exactly."""
+    if number is None:
+        return "its worker's"
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if number >= 1 << power and number % (1 << power) == 0:
+            return f"{number >> power} {unit}"
+    return f"{number} bytes"
 
 
 def _failure(failure: dict[str, Any]) -> tuple[Reason, str]:

@@ -52,9 +52,15 @@ def _remove(top: int, name: str) -> None:
 
 
 def _open_up(status: os.stat_result, name: str | Path, parent: int | None = None) -> None:
-    """Give ourselves back what a job's chmod took. Nobody is alive who could put a link in its place."""
+    """Give ourselves back what a job's chmod took, through a descriptor: another job of the same user may still live,
+    and put a link in its place.
+    """
     if status.st_mode & 0o700 != 0o700:
-        os.chmod(name, 0o700, dir_fd=parent)
+        found = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{found}", 0o700)  # noqa: PTH101 - fchmod takes no O_PATH
+        finally:
+            os.close(found)
 
 
 def _refuse_mounts(folder: Path) -> None:

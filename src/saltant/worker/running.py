@@ -29,6 +29,7 @@ class Running:
         self._lock = threading.Lock()
         self._process: Endable | None = None
         self._deadline = float("inf")
+        self._limit = float("inf")
 
     def end(self, reason: Reason, grace: float) -> None:
         """Order its end, by SIGKILL after `grace` seconds. The first reason counts, and the shortest grace."""
@@ -40,15 +41,21 @@ class Running:
                 if self._process is not None:
                     self._process.end(grace)
 
-    def attach(self, process: Endable) -> None:
-        """Say what is to be ended; done at once if that was ordered meanwhile."""
+    def attach(self, process: Endable, within: float | None = None) -> None:
+        """Say what is to be ended; done at once if that was ordered meanwhile.
+
+        `within` so many seconds it ends of itself, for its timeout; None if it has none.
+        """
         with self._lock:
             self._process = process
+            if within is not None:
+                self._limit = time.monotonic() + within
             if self.reason is not None:
                 process.end(max(0.0, self._deadline - time.monotonic()))
 
     def check(self) -> None:
         """Use force against what should have ended long ago."""
         with self._lock:
-            if self._process is not None and time.monotonic() > self._deadline + _LATE:
+            if self._process is not None and time.monotonic() > min(self._deadline, self._limit) + _LATE:
+                self.reason = self.reason or Reason.TIMED_OUT
                 self._process.force()

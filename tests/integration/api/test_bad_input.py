@@ -226,7 +226,8 @@ def test_paths_that_are_none(owner: Client, path: str) -> None:
 
 def test_a_host_that_is_none(owner: Client) -> None:
     answer = owner.get("/api/users/", HTTP_HOST="evil.example.org")
-    assert (answer.status_code, answer.json()) == (400, {"detail": "Bad request."})
+    message = "This server does not answer to the name 'evil.example.org'. SALTANT_ALLOWED_HOSTS lists its names."
+    assert (answer.status_code, answer.json()) == (400, {"detail": message})
 
 
 def test_depth() -> None:

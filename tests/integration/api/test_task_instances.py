@@ -89,7 +89,7 @@ REQUIRED = ["This field is required."]
         ({"task_queue": 9999}, {"task_queue": ['Invalid pk "9999" - object does not exist.']}),
         ({"name": "x" * 201}, {"name": ["Ensure this field has no more than 200 characters."]}),
         ({"name": "\0"}, {"name": ["Null characters are not allowed."]}),
-        ({"arguments": None}, {"arguments": ["This field may not be null."]}),
+        ({"arguments": None}, {"non_field_errors": ["arguments must be a JSON object, not null."]}),
         ({"arguments": {"text": "\0"}}, {"arguments": ["Arguments may not hold NUL characters."]}),
         ({"arguments": {"text": ["\udc00"]}}, {"arguments": ["Arguments may not hold lone surrogates."]}),
         ({"arguments": []}, {"non_field_errors": ["arguments must be a JSON object, not a list."]}),

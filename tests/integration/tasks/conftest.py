@@ -26,7 +26,10 @@ class Lab:
     def submit(self, arguments: Any = None, task_type: TaskType | None = None) -> TaskInstance:
         """A new instance, as the database has it."""
         instance = services.submit(
-            user=self.user, task_type=task_type or self.task_type, task_queue=self.queue, arguments=arguments
+            user=self.user,
+            task_type=task_type or self.task_type,
+            task_queue=self.queue,
+            arguments={} if arguments is None else arguments,
         )
         return TaskInstance.objects.get(pk=instance.pk)
 

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
 from saltant.worker import processes
+from saltant.worker.cgroups import Cgroups
 from saltant.worker.environment import Environment
 from saltant.worker.folders import WorkerFolders
 from saltant.worker.launch import Launcher
@@ -83,7 +84,7 @@ class Server:
         self.after_claim: Callable[[Attempt], None] = lambda attempt: None
 
     def submit(self, command: str, arguments: dict[str, Any] | None = None, **particulars: Any) -> Attempt:
-        attempt = Attempt(uuid4(), particulars.pop("number", 1))
+        attempt = Attempt(particulars.pop("uuid", None) or uuid4(), particulars.pop("number", 1))
         kind = particulars.pop("kind", Kind.EXECUTABLE)
         with self.changed:
             self.jobs[attempt] = Job(attempt, kind, command, arguments or {}, **particulars)
@@ -146,6 +147,7 @@ class Rig:
         run_as: RunAs | None = None,
         values: dict[str, str] | None = None,
         allowed: tuple[str, ...] = ("*",),
+        cgroups: Cgroups | None = None,
         **options: Any,
     ) -> None:
         self.server = Server()
@@ -154,7 +156,8 @@ class Rig:
         self.launcher = Launcher(data)
         environment = Environment(values if values is not None else {"PATH": os.environ["PATH"]}, allowed)
         grace = options.setdefault("kill_grace", 0.5)
-        tools = Tools(self.folders, self.launcher, environment, kill_grace=grace)
+        self.cgroups = cgroups or Cgroups(data)
+        tools = Tools(self.folders, self.launcher, environment, self.cgroups, kill_grace=grace)
         options = dict[str, Any]({"name": "rig", "slots": 2, "heartbeat_seconds": 60.0}) | options
         self.worker = Worker(control=self.server, source=self.server, runners=make_runners(tools), **options)
         self.worker.start()

@@ -111,6 +111,54 @@ def test_sweep_removes_what_a_killed_worker_left(tmp_path: Path) -> None:
     assert prepared.results.exists()
 
 
+def test_an_attempt_finds_new_folders_and_the_one_before_is_kept(rig: Rig, script: Script) -> None:
+    program = script(
+        """#!/bin/sh
+ls "$JOB_LOGS_DIRECTORY" "$JOB_RESULTS_DIRECTORY" | grep -cv -e : -e '^$' -e std
+cd "$JOB_RESULTS_DIRECTORY"; echo "$1" >said; mkdir -p closed/inner; mkfifo pipe; ln -s /etc link; chmod 0 closed said .
+cd "$JOB_LOGS_DIRECTORY"; rm *-stderr.txt; ln -s /etc/passwd *-stderr.txt; chmod 0 .
+"""
+    )
+    uuid = uuid4()
+    for number in (1, 2, 3):
+        attempt = rig.server.submit(f"{program} {number}", uuid=uuid, number=number)
+        assert rig.end_of(attempt).exit_code == 0
+    for number, name in ((1, f"{uuid}.1"), (2, f"{uuid}.2"), (3, f"{uuid}")):
+        for folder in (rig.folders.results / name, rig.folders.logs / name):
+            folder.chmod(0o700)
+        (rig.folders.results / name / "said").chmod(0o600)
+        assert (rig.folders.results / name / "said").read_text() == f"{number}\n"
+        assert (rig.folders.results / name / "link").is_symlink()
+        assert (rig.folders.logs / name / f"{uuid}-stdout.txt").read_text() == "0\n"
+    assert len(list(rig.folders.logs.iterdir())) == len(list(rig.folders.results.iterdir())) == 3
+
+
+@pytest.mark.parametrize("what", ["link", "fifo", "file"])
+def test_what_is_no_folder_is_moved_aside_too(rig: Rig, tmp_path: Path, what: str) -> None:
+    attempt = Attempt(uuid4(), 2)
+    folders = rig.folders.of(attempt)
+    for path in (folders.logs, folders.results, folders.results.with_name(f"{attempt.uuid}.1")):
+        if what == "link":
+            path.symlink_to(tmp_path)
+        elif what == "fifo":
+            os.mkfifo(path)
+        else:
+            path.touch()
+    rig.folders.prepare(attempt)
+    assert stat.S_ISDIR(folders.results.lstat().st_mode)
+    assert sorted(path.name for path in rig.folders.results.iterdir()) == [
+        str(attempt.uuid),
+        f"{attempt.uuid}.1",
+        f"{attempt.uuid}.1+",
+    ]
+
+
+def test_only_root_can_choose_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(PermissionError, match="Only root"):
+        RunAs.named("nobody")
+
+
 def test_an_unknown_user_is_refused() -> None:
     with pytest.raises(ValueError, match="no user named 'no-such-user'"):
         RunAs.named("no-such-user")

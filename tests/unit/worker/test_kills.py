@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from tests.unit.worker.rig import Rig
 rig = Rig(Path(sys.argv[1]), kill_grace=float(sys.argv[2]))
-attempt = rig.submit(sys.argv[3])
+attempt = rig.submit(sys.argv[3], timeout=float(sys.argv[4]))
 rig.said(attempt)
 print(attempt.uuid, rig.launcher.pid, flush=True)
 sys.stdin.read()
@@ -52,10 +52,12 @@ def watches(data: Path) -> list[int]:
     return [pid for pid in processes.all_pids() if environment_of(pid).get(LAUNCHER_VARIABLE.encode()) == mark]
 
 
-def start_worker(data: Path, grace: float, command: str) -> tuple[subprocess.Popen[str], UUID, int]:
+def start_worker(
+    data: Path, grace: float, command: str, timeout: float = 1000
+) -> tuple[subprocess.Popen[str], UUID, int]:
     root = Path(__file__).parents[3]
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(data), str(grace), command],
+        [sys.executable, "-c", WORKER, str(data), str(grace), command, str(timeout)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

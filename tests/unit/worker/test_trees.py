@@ -11,6 +11,7 @@ import pytest
 from saltant.jobs import Attempt
 from saltant.reasons import Reason
 from saltant.states import State
+from saltant.worker import processes
 from tests.unit.worker.rig import PYTHON, Rig, alive, kill, shim_of, until
 
 Script = Callable[..., str]
@@ -61,7 +62,7 @@ def test_terminating_ends_the_whole_tree(rig: Rig, script: Script, tree: str) ->
     assert alive(attempt.uuid) == []
     assert end.reason is Reason.CANCELLED
     assert end.state is State.TERMINATED
-    until(lambda: not os.path.exists(f"/proc/{shim}"))  # noqa: PTH110
+    assert processes.children(shim) == []
     assert_no_sleeper()
 
 

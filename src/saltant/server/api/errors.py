@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
@@ -20,7 +21,14 @@ def json_error(status: int, detail: str, **more: Any) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: Django refuses the request before a view sees it."""
-    return json_error(400, "Bad request.") if is_api(request) else defaults.bad_request(request, exception)
+    if not is_api(request):
+        return defaults.bad_request(request, exception)
+    if isinstance(exception, DisallowedHost):
+        host = request.META.get("HTTP_HOST", "")[:100]
+        return json_error(
+            400, f"This server does not answer to the name {host!r}. SALTANT_ALLOWED_HOSTS lists its names."
+        )
+    return json_error(400, "Bad request.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

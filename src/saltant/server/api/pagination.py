@@ -119,9 +119,11 @@ def _searching(filters: LeanFilterSet, seconds: float) -> Iterator[None]:
     with regexes.budget(seconds) as limits:
         try:
             yield
-        except OperationalError:
+        except (OperationalError, MemoryError):
             if limits.exhausted_by is None:
                 raise
-            message = f"This regular expression takes longer than {settings.SALTANT.filter_time:g} seconds."
+            message = (
+                f"This regular expression takes more than {settings.SALTANT.filter_time:g} seconds, or too much memory."
+            )
             names = filters.parameters_of(limits.exhausted_by) or ["non_field_errors"]
             raise ValidationError({name: [message] for name in names}) from None

@@ -7,7 +7,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from saltant.server.accounts.models import Role, Token
+from saltant.server.tasks import services
 from saltant.server.tasks.models import OwnedModel, TaskInstance
+from saltant.states import State
 
 
 def is_worker(request: Request) -> bool:
@@ -48,6 +50,9 @@ def check_may_report(request: Request, instance: TaskInstance, *, ends: bool) ->
     if is_worker(request):
         token: Any = request.auth
         if not token.queues.filter(pk=instance.task_queue_id).exists():
+            raise PermissionDenied
+        # A worker reports what it runs itself, outside of any lease; having others' work ended is for people.
+        if ends and (instance.state != State.RUNNING or services.is_leased(instance)):
             raise PermissionDenied
     elif ends:
         check_may_end(request, instance)

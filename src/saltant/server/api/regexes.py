@@ -1,10 +1,12 @@
 """Regular expressions in filters, for SQLite: searched by an engine that can be stopped, within a budget of time."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import regex
@@ -12,6 +14,10 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 MAX_LENGTH = 1000
+MAX_WEIGHT = 5000
+"""How many elements a pattern may have, each counted as often as it is repeated. Compiling unrolls them."""
+
+REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
 
 
 class Budget:
@@ -38,8 +44,46 @@ def budget(seconds: float) -> Iterator[Budget]:
 
 @lru_cache(maxsize=64)
 def compiled(pattern: str) -> "regex.Pattern[str]":
-    """The compiled pattern."""
+    """The compiled pattern.
+
+    Raises:
+        ValueError: it is none of Python's, or compiling it would take too much memory.
+    """
+    try:
+        # Python's own syntax is what is promised. It has no recursion, and reading it costs little, whatever it says.
+        weight = weigh(_parser.parse(pattern))
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+    if weight > MAX_WEIGHT:
+        raise ValueError(f"its repeats come to {weight} elements, more than {MAX_WEIGHT}")
     return regex.compile(pattern)
+
+
+def weigh(parsed: Any) -> int:
+    """How many elements a parsed pattern has once its counted repeats are unrolled.
+
+    >>> [weigh(_parser.parse(text)) for text in ("abc", "a{100}", "(?:a{100}b){100}", "a*|b+")]
+    [3, 100, 10100, 3]
+    """
+    total = 0
+    for kind, value in parsed:
+        if kind in REPEATS:
+            least, most, repeated = value
+            total += max(1, least if most is _constants.MAXREPEAT else most) * weigh(repeated)
+        elif kind is _constants.IN:
+            total += len(value)
+        else:
+            total += sum(map(weigh, _parts(value))) or 1
+    return total
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The patterns within an element: of a group, a choice, a look-around."""
+    if isinstance(value, _parser.SubPattern):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _parts(each)
 
 
 def search(pattern: str | None, text: Any) -> bool | None:
@@ -52,7 +96,7 @@ def search(pattern: str | None, text: Any) -> bool | None:
         if limits.left <= 0:
             raise TimeoutError
         return compiled(pattern).search(str(text), timeout=limits.left) is not None
-    except TimeoutError:
+    except (TimeoutError, MemoryError, RecursionError):
         limits.exhausted_by = pattern
         raise
     finally:

@@ -182,7 +182,7 @@ class InstanceSerializer(serializers.ModelSerializer[TaskInstance]):
 
     user = OwnerField()
     state = serializers.ChoiceField([each.value for each in State], read_only=True)
-    arguments = JSONValue(required=False)
+    arguments = JSONValue(required=False, allow_null=True)  # that null is no object is the service's to say
     # Which queues and types a request may name, `instance_input` knows.
     task_queue = IdField(queryset=TaskQueue.objects.all())
     task_type = IdField(queryset=TaskType.objects.all())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from saltant.jobs import End, Job
+from saltant.worker.cgroups import Cgroups
 from saltant.worker.environment import Environment
 from saltant.worker.folders import WorkerFolders
 from saltant.worker.launch import Launcher
@@ -18,6 +19,7 @@ class Tools:
         folders: the worker's folders.
         launcher: starts processes; closed with the runners.
         environment: the worker's variables, as far as jobs may have them.
+        cgroups: makes the cgroups of jobs with limits.
         kill_grace: seconds between SIGTERM and SIGKILL for what a program leaves behind, and if the worker dies.
         umask: the umask of jobs.
     """
@@ -25,6 +27,7 @@ class Tools:
     folders: WorkerFolders
     launcher: Launcher
     environment: Environment
+    cgroups: Cgroups
     kill_grace: float = 5.0
     umask: int = 0o077
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from saltant.jobs import End, Job
 from saltant.reasons import Reason
+from saltant.worker.cgroups import CannotLimit, Cgroup
 from saltant.worker.connection import LauncherFailed
 from saltant.worker.environment import EnvironmentMissing
 from saltant.worker.folders import JobFolders
@@ -38,16 +39,20 @@ class ExecutableRunner:
         self._folders = tools.folders
         self._launcher = tools.launcher
         self._environment = tools.environment
+        self._cgroups = tools.cgroups
         self._grace = tools.kill_grace
         self._umask = tools.umask
 
     def run(self, job: Job, running: Running) -> End:
         """Run a job from its start until nothing of it is alive, ending it when `running` says so."""
         arguments: Path | None = None
+        cgroup: Cgroup | None = None
         try:
             folders = self._folders.of(job.attempt)
             environment = self._make_environment(job, folders)
             argv = expand_command(job.command_to_run, environment)
+            if job.memory is not None or job.cpus is not None:
+                cgroup = self._cgroups.make(f"{job.attempt.uuid}.{job.attempt.number}", job.memory, job.cpus)
             self._folders.prepare(job.attempt)
             if job.arguments:
                 text = json.dumps(job.arguments)
@@ -58,16 +63,19 @@ class ExecutableRunner:
                     argv.append(text)
             if running.reason is not None:
                 return End(running.reason, "It was ended before its program was started.")
-            with self._start(folders, argv, environment) as process:
-                running.attach(process)
-                return to_end(process.wait(), running.reason)
+            with self._start(job, folders, argv, environment, cgroup) as process:
+                running.attach(process, None if job.timeout is None else job.timeout + self._grace)
+                outcome = process.wait()
+                return to_end(outcome, running.reason, job, None if cgroup is None else cgroup.usage())
         except CannotRunError as error:
             return error.end
         except OSError as error:
             return End(Reason.WORKER_ERROR, f"What it needs could not be made on the worker: {error}")
-        except (LauncherFailed, ValueError) as error:
+        except (CannotLimit, LauncherFailed, ValueError) as error:
             return End(Reason.WORKER_ERROR, str(error))
         finally:
+            if cgroup is not None:
+                cgroup.remove()
             self._folders.discard(job.attempt, arguments)
 
     def close(self, timeout: float) -> None:
@@ -86,7 +94,9 @@ class ExecutableRunner:
         except EnvironmentMissing as error:
             raise CannotRunError(Reason.ENVIRONMENT_MISSING, str(error)) from None
 
-    def _start(self, folders: JobFolders, argv: list[str], environment: Mapping[str, str]) -> Process:
+    def _start(
+        self, job: Job, folders: JobFolders, argv: list[str], environment: Mapping[str, str], cgroup: Cgroup | None
+    ) -> Process:
         words = [_encode(word) for word in argv]
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         stdout = self._folders.open_log(folders.stdout)
@@ -103,6 +113,8 @@ class ExecutableRunner:
                         grace=self._grace,
                         umask=self._umask,
                         run_as=self._folders.run_as,
+                        timeout=job.timeout,
+                        cgroups=[] if cgroup is None else [str(folder) for folder in cgroup.folders],
                     )
                 )
             finally:

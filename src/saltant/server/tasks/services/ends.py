@@ -76,9 +76,14 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
     current = _current(instance)
     if current is state:
         return state
-    if current is State.RUNNING and not _unleased(mine).exists():
+    if current is State.RUNNING and is_leased(instance):
         raise Conflict(current, "A worker runs this instance: only that worker reports its state. Terminate ends it.")
     raise Conflict(current, f"An instance that is {current} cannot become {state}.")
+
+
+def is_leased(instance: TaskInstance) -> bool:
+    """Whether a worker holds the instance now."""
+    return TaskAttempt.objects.filter(instance=instance.pk, lease_expires__isnull=False).exists()
 
 
 def _unleased(instances: QuerySet[TaskInstance]) -> QuerySet[TaskInstance]:

@@ -28,6 +28,8 @@ SNAPSHOT = (
 )
 """What an instance keeps of its type: with its kind and arguments, all that decides what runs."""
 
+NO_ARGUMENTS: dict[str, Any] = {}
+
 KIND_NAMES = {
     Kind.EXECUTABLE: "executables",
     Kind.DOCKER: "Docker containers",
@@ -45,7 +47,7 @@ def submit(
     user: User,
     task_type: TaskType,
     task_queue: TaskQueue,
-    arguments: Any = None,
+    arguments: Any = NO_ARGUMENTS,
     name: str = "",
     limits: Mapping[str, Any] | None = None,
 ) -> TaskInstance:
@@ -58,7 +60,7 @@ def submit(
         Refused: the arguments, or the queue, do not allow it.
     """
     arguments = complete(
-        {} if arguments is None else arguments,
+        arguments,
         task_type.required_arguments,
         task_type.required_arguments_default_values,
     )
