@@ -12,9 +12,7 @@ except saltant.NotFound:
         command_to_run=str(Path("examples/anagrams/anagrams.py").resolve()),
         required_arguments=["word"],
     )
-    whitelist = client.task_whitelists.get(name="default")
-    whitelist.whitelisted_executable_task_types.append(anagrams.id)
-    whitelist.patch()
+    client.task_whitelists.get(name="default").add(executable_task_types=[anagrams.id])
 
 create = client.executable_task_instances.create
 jobs = [create(anagrams.id, queue.id, arguments={"word": word}) for word in ("binary", "listen", "stream")]
