@@ -52,6 +52,10 @@ class EmbeddedEngine:
             self._pending.discard(ticket.attempt)
             return ticket
 
+    def give_back(self, ticket: Ticket) -> None:
+        """Queue a ticket again, behind the others."""
+        self.publish(ticket)
+
     def close(self) -> None:
         """Give out nothing more: every taker gets None."""
         with self._changed:

@@ -25,6 +25,9 @@ class Source(Protocol):
     def take(self, queues: Collection[str] | None, kinds: Collection[Kind], timeout: float | None) -> Ticket | None:
         """The next ticket for one of `queues` (None: any) and `kinds`; None after `timeout` seconds, or when closed."""
 
+    def give_back(self, ticket: Ticket) -> None:
+        """Give the ticket out again: it could not be claimed, as the server was not to be reached."""
+
     def close(self) -> None:
         """Give out nothing any more, and wake all takers with None."""
 
@@ -190,7 +193,7 @@ class Worker:
             return End(Reason.WORKER_ERROR, f"The worker failed: {type(error).__name__}: {error}")
 
     def _claim(self, ticket: Ticket) -> Job | None:
-        """Claim an attempt. A ticket that cannot be claimed for long is dropped: the server publishes it again."""
+        """Claim an attempt. A ticket that cannot be claimed for long makes room for others."""
         delay = _FIRST_DELAY
         for left in reversed(range(_CLAIM_TRIES)):
             try:
@@ -200,6 +203,7 @@ class Worker:
             if self._stopping or self._abandoned.wait(delay):
                 break
             delay = min(delay * 2, _LAST_DELAY)
+        self._source.give_back(ticket)
         return None
 
     def _finish(self, attempt: Attempt, end: End) -> None:

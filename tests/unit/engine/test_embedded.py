@@ -55,3 +55,13 @@ def test_a_taker_that_waits_is_woken_by_a_ticket_and_by_a_close() -> None:
     taker.join(30)
     # The close may come before the first take: then the ticket stays, for the next start.
     assert taken in ([one, None], [None, None])
+
+
+def test_a_ticket_given_back_comes_after_the_others() -> None:
+    engine, first, second = EmbeddedEngine(), ticket(), ticket()
+    engine.publish(first)
+    engine.publish(second)
+    taken = engine.take(None, ALL, 0)
+    assert taken == first
+    engine.give_back(first)
+    assert [engine.take(None, ALL, 0) for _ in range(3)] == [second, first, None]

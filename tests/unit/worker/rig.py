@@ -97,6 +97,11 @@ class Server:
             self.changed.wait_for(lambda: self.tickets or self.closed, timeout)
             return self.tickets.popleft() if self.tickets and not self.closed else None
 
+    def give_back(self, ticket: Ticket) -> None:
+        with self.changed:
+            self.tickets.append(ticket)
+            self.changed.notify_all()
+
     def close(self) -> None:
         with self.changed:
             self.closed = True

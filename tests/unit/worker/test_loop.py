@@ -73,6 +73,13 @@ def test_a_cancel_between_claim_and_start_is_not_lost(rig: Rig) -> None:
     assert alive(attempt.uuid) == []
 
 
+def test_a_ticket_that_cannot_be_claimed_for_long_comes_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saltant.worker.loop._CLAIM_TRIES", 2)
+    rig.server.troubles["claim"] = 5
+    attempt = rig.submit("/bin/true")
+    assert rig.end_of(attempt).exit_code == 0
+
+
 def test_an_order_holds_before_there_is_a_process() -> None:
     ended: list[float] = []
 
