@@ -170,3 +170,12 @@ def test_many_at_once_all_end(up: Up) -> None:
     task_type = up.executable("/bin/true")
     jobs = [up.submit(task_type) for _ in range(40)]
     assert {job.wait_until_finished(0.05, timeout=60).state for job in jobs} == {"successful"}
+
+
+def test_a_running_job_says_since_when_it_runs(tmp_path: Path) -> None:
+    with Up(tmp_path / "data", environ={"SALTANT_LEASE": "2"}) as quick:
+        job = quick.submit(quick.executable("sleep 600"))
+        wait_until(lambda: job.sync().datetime_started is not None, "a heartbeat has told when it started")
+        assert job.state == "running"
+        assert job.datetime_started is not None
+        assert job.datetime_created <= job.datetime_started

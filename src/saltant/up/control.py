@@ -1,6 +1,7 @@
 """The control of a worker in the server's own process."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
 from saltant.server.tasks import services
@@ -17,7 +18,7 @@ class LocalControl:
         """Take the attempt, or None."""
         return services.claim(ticket, worker)
 
-    def heartbeat(self, worker: str, running: Iterable[Attempt]) -> set[Attempt]:
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
         """Renew leases; returns what is to be ended now."""
         return services.heartbeat(worker, running)
 

@@ -185,6 +185,8 @@ class Process:
         self._outcome: Outcome | None = None
         self._lock = threading.Lock()  # so that no order is sent when the shim is another's by now
         self._forced = False
+        self.started: datetime | None = None
+        """When the program was started, as soon as `wait` has heard of it."""
 
     def wait(self) -> Outcome:
         """How it ended: returns when nothing of it is alive. For one thread only."""
@@ -229,12 +231,13 @@ class Process:
 
     def _wait(self) -> tuple[Outcome, bool]:
         """The outcome, and whether the shim is well."""
-        data = self._link.read(2 * SIZE)
-        first = Report.unpack(data[:SIZE]) if len(data) >= SIZE else Report(NOT_STARTED)
-        started = _moment(first.time) if first.kind == STARTED else None
+        data = self._link.read(SIZE)
+        first = Report.unpack(data) if len(data) == SIZE else Report(NOT_STARTED)
+        self.started = started = _moment(first.time) if first.kind == STARTED else None
         broken = ""
-        if len(data) == 2 * SIZE:
-            last = Report.unpack(data[SIZE:])
+        data = self._link.read(SIZE)
+        if len(data) == SIZE:
+            last = Report.unpack(data)
             if last.kind == ENDED:
                 return _outcome(started, last), True
             text = self._link.read(last.number)

@@ -232,7 +232,7 @@ class Worker:
             with self._changed:
                 running = list(self._running.values())
             try:
-                to_end = self._control.heartbeat(self.name, [each.attempt for each in running])
+                to_end = self._control.heartbeat(self.name, {each.attempt: each.started for each in running})
             except Exception as error:
                 log.warning("The server cannot be reached: %s", error)
                 delay = min(delay * 2 or _FIRST_DELAY, _LAST_DELAY, self._heartbeat_seconds)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import datetime
 from typing import Protocol
 
 from saltant.jobs import Attempt
@@ -12,6 +13,9 @@ _LATE = 5.0  # seconds past the grace after which a watch is taken for dead
 
 class Endable(Protocol):
     """Something of a job that runs."""
+
+    started: datetime | None
+    """When its program was started, as soon as that is known."""
 
     def end(self, grace: float) -> None:
         """Have it ended, by force after `grace` seconds. From any thread; said again, force can only come sooner."""
@@ -40,6 +44,12 @@ class Running:
                 self._deadline = deadline
                 if self._process is not None:
                     self._process.end(grace)
+
+    @property
+    def started(self) -> datetime | None:
+        """When its program was started; None if it was not, or if that is not known yet."""
+        process = self._process
+        return None if process is None else process.started
 
     def attach(self, process: Endable, within: float | None = None) -> None:
         """Say what is to be ended; done at once if that was ordered meanwhile.

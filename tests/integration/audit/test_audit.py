@@ -29,7 +29,7 @@ def test_an_ordinary_run_writes_nothing(lab: Lab) -> None:  # noqa: F811
     ticket = lab.ticket()
     assert ticket is not None
     assert services.claim(ticket, "w1") is not None
-    services.heartbeat("w1", [ticket.attempt])
+    services.heartbeat("w1", {ticket.attempt: None})
     assert services.finish(ticket.attempt, "w1", End(Reason.EXITED, exit_code=0))
     assert entries() == []
 

@@ -78,7 +78,7 @@ def test_a_heartbeat_renews_and_brings_cancels(lab: Lab) -> None:
     before = kept.attempts.get().lease_expires
     services.terminate(instance=cancelled, user=lab.user)
     foreign = Attempt(uuid4(), 1)
-    to_end = services.heartbeat("w1", [attempt_of(kept), attempt_of(cancelled), foreign])
+    to_end = services.heartbeat("w1", dict.fromkeys([attempt_of(kept), attempt_of(cancelled), foreign]))
     assert to_end == {attempt_of(cancelled), foreign}
     after = kept.attempts.get().lease_expires
     assert before is not None
@@ -89,8 +89,16 @@ def test_a_heartbeat_renews_and_brings_cancels(lab: Lab) -> None:
 def test_a_heartbeat_of_another_worker_renews_nothing(lab: Lab) -> None:
     instance = lab.claim("w1")
     before = instance.attempts.get().lease_expires
-    assert services.heartbeat("w2", [attempt_of(instance)]) == {attempt_of(instance)}
+    assert services.heartbeat("w2", {attempt_of(instance): None}) == {attempt_of(instance)}
     assert instance.attempts.get().lease_expires == before
+
+
+def test_a_heartbeat_tells_when_a_program_started_and_a_loss_does_not_forget_it(lab: Lab) -> None:
+    instance, started = lab.claim(), timezone.now()
+    services.heartbeat("w1", {attempt_of(instance): started})
+    assert instance.attempts.get().datetime_started == started
+    services.recover()
+    assert instance.attempts.get().datetime_started == started
 
 
 def test_a_lease_that_is_over_ends_the_attempt_as_lost(lab: Lab) -> None:

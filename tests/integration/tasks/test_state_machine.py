@@ -94,7 +94,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(uuid=instances, worker=WORKERS)
     def heartbeat(self, uuid: UUID, worker: str) -> None:
-        services.heartbeat(worker, [Attempt(uuid, number) for number in (1, 2, 3)])
+        services.heartbeat(worker, {Attempt(uuid, number): None for number in (1, 2, 3)})
 
     @rule(uuid=instances)
     def terminate(self, uuid: UUID) -> None:

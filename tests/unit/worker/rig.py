@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -121,7 +122,7 @@ class Server:
         self.after_claim(ticket.attempt)
         return job
 
-    def heartbeat(self, worker: str, running: Iterable[Attempt]) -> set[Attempt]:
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
         self.trouble("heartbeat")
         with self.changed:
             self.heartbeats.append(list(running))

@@ -1,6 +1,7 @@
 """What a worker needs of its server, whichever way it is reached."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
@@ -15,8 +16,8 @@ class Control(Protocol):
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None: somebody has it, it ended, or it may not start."""
 
-    def heartbeat(self, worker: str, running: Iterable[Attempt]) -> set[Attempt]:
-        """Renew the leases of `running`; returns those of them that are to be ended now."""
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
+        """Renew the leases of `running`, told with their programs' starts; returns those that are to be ended now."""
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end; False if the server had given the attempt up already."""

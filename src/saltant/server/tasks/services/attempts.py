@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -50,21 +50,27 @@ def claim(ticket: Ticket, worker: str) -> Job | None:
     )
 
 
-def heartbeat(worker: str, running: Iterable[Attempt]) -> set[Attempt]:
-    """Renew the leases of `running`; returns those to be ended now: cancelled, or not this worker's any more."""
+def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
+    """Renew the leases of `running`, told with their programs' starts, as far as those are known.
+
+    Returns those to be ended now: cancelled, or not this worker's any more.
+    """
     now = timezone.now()
     Worker.objects.filter(name=worker).update(datetime_heartbeat=now)
-    running = set(running)
     if not running:
         return set()
     held = TaskAttempt.objects.filter(
         worker=worker, lease_expires__isnull=False, instance__uuid__in={attempt.uuid for attempt in running}
     )
-    rows = held.values_list("pk", "instance__uuid", "number", "instance__datetime_cancelled")
-    leases = {Attempt(uuid, number): (pk, cancelled) for pk, uuid, number, cancelled in rows}
+    rows = held.values_list("instance__uuid", "number", "pk", "datetime_started", "instance__datetime_cancelled")
+    leases = {Attempt(*row[:2]): row[2:] for row in rows}
     keep = [leases[attempt][0] for attempt in running if attempt in leases]
-    TaskAttempt.objects.filter(pk__in=keep, lease_expires__isnull=False).update(lease_expires=now + lease())
-    return {attempt for attempt in running if attempt not in leases or leases[attempt][1] is not None}
+    leased = TaskAttempt.objects.filter(lease_expires__isnull=False)
+    leased.filter(pk__in=keep).update(lease_expires=now + lease())
+    for attempt, (pk, known, _) in leases.items():
+        if known is None and running.get(attempt) is not None:
+            leased.filter(pk=pk).update(datetime_started=running[attempt])
+    return {attempt for attempt in running if attempt not in leases or leases[attempt][2] is not None}
 
 
 def finish(attempt: Attempt, worker: str, end: End) -> bool:
