@@ -79,8 +79,8 @@ END_ATTEMPT = Statement(
     """
     UPDATE {attempts} SET
         lease_expires = NULL, datetime_started = COALESCE(%(started)s, datetime_started),
-        datetime_finished = %(finished)s, reason = %(reason)s, message = %(message)s, exit_code = %(exit_code)s, signal = %(signal)s, cpu_seconds = %(cpu_seconds)s,
-        peak_memory = %(peak_memory)s
+        datetime_finished = %(finished)s, reason = %(reason)s, message = %(message)s, exit_code = %(exit_code)s,
+        signal = %(signal)s, cpu_seconds = %(cpu_seconds)s, peak_memory = %(peak_memory)s
     WHERE instance_id = (SELECT id FROM {instances} WHERE uuid = %(uuid)s)
         AND number = %(number)s AND worker = %(worker)s AND lease_expires IS NOT NULL
     RETURNING instance_id
