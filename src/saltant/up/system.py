@@ -66,9 +66,10 @@ class System:
         folder.open()
         try:
             with listen(self._host, self._port) as sock:
-                for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                    if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
-                        signal.signal(each, self._on_signal)
+                signal.signal(signal.SIGTERM, self._on_signal)
+                signal.signal(signal.SIGINT, self._on_signal)
+                if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+                    signal.signal(signal.SIGHUP, self._on_signal)
                 self._configure_django(folder.path)
                 self._serve(folder, sock)
         finally:
