@@ -9,7 +9,7 @@ class Reason(StrEnum):
     """Why a task instance ended.
 
     >>> print(Reason.LOST.sentence)
-    Its worker was lost while it ran.
+    Its worker, or the process that watched over it, was lost while it ran.
     """
 
     EXITED = "exited"
@@ -39,7 +39,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.EXITED: "Its program ended by itself.",
     Reason.KILLED: "Its program was killed by a signal that saltant did not send.",
     Reason.TIMED_OUT: "It ran for longer than its timeout and was ended.",
-    Reason.LOST: "Its worker was lost while it ran.",
+    Reason.LOST: "Its worker, or the process that watched over it, was lost while it ran.",
     Reason.CANCELLED: "Somebody terminated it.",
     Reason.COMMAND_NOT_FOUND: "Its command does not exist on the worker.",
     Reason.NOT_EXECUTABLE: "Its command exists on the worker but cannot be executed.",

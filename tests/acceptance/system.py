@@ -24,12 +24,14 @@ START = 60.0
 class Up:
     """A `saltant up` on a folder, in a process of its own."""
 
-    def __init__(self, data_dir: Path, *options: str, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, *options: str, environ: dict[str, str] | None = None, output: Path | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.options = options
         self.environ = os.environ | (environ or {})
         self.process: subprocess.Popen[str] | None = None
-        self.output = data_dir.with_name(data_dir.name + "-output.txt")
+        self.output = output or data_dir.with_name(data_dir.name + "-output.txt")
 
     def __enter__(self) -> Self:
         self.start()

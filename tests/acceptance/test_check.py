@@ -1,10 +1,12 @@
 """`saltant check`: with and without a running `up`, and with what can be wrong."""
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ import pytest
 
 from tests.acceptance.system import SALTANT, Up
 
-PARTS = ["settings", "folder", "disk", "database", "migrations", "clock", "versions", "server", "launcher"]
+PARTS = [
+    *("settings", "https", "run-as", "folder", "disk", "database", "migrations", "admin-token", "clock", "versions"),
+    *("server", "launcher"),
+]
 
 
 def run(folder: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -115,6 +120,59 @@ def test_a_setting_that_cannot_be_used(stopped: Path) -> None:
     code, found = check(stopped, SALTANT_LEASE="soon")
     assert (code, failures(found)) == (1, ["settings"])
     assert "SALTANT_LEASE" in found["settings"]["says"]
+
+
+def test_https_wants_a_trusted_proxy(stopped: Path) -> None:
+    code, found = check(stopped, SALTANT_HTTPS="yes")
+    assert (code, failures(found)) == (1, ["https"])
+    assert "SALTANT_TRUSTED_PROXIES" in found["https"]["advice"]
+    assert check(stopped, SALTANT_HTTPS="yes", SALTANT_TRUSTED_PROXIES="127.0.0.1")[0] == 0
+
+
+def test_a_user_for_jobs_who_does_not_exist(stopped: Path) -> None:
+    code, found = check(stopped, SALTANT_RUN_AS="nosuchuser")
+    assert (code, failures(found)) == (1, ["run-as"])
+    assert "nosuchuser" in found["run-as"]["says"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can run jobs as another user")
+def test_a_user_for_jobs_must_reach_them(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        moved = Path(shutil.copytree(folder, Path(name) / "data"))
+        code, found = check(moved, SALTANT_RUN_AS="nobody")
+        assert (code, failures(found)) == (1, ["run-as"])
+        assert name in found["run-as"]["says"]
+        assert "as nobody" in found["launcher"]["says"]
+        Path(name).chmod(0o711)
+        assert check(moved, SALTANT_RUN_AS="nobody")[0] == 0
+
+
+def test_a_key_that_opens_nothing(folder: Path) -> None:
+    (folder / "admin-token").write_text("nonsense\n")
+    code, found = check(folder)
+    assert (code, failures(found)) == (1, ["admin-token"])
+
+
+def test_who_looks_neither_hinders_a_start_nor_others_who_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from saltant.up import folder as module
+
+    (tmp_path / "address.json").write_text(json.dumps({"pid": 1, "api_url": "http://localhost/api/"}))
+    (tmp_path / "secret-key").write_text("key")
+    looker = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    data = module.DataFolder(tmp_path)
+    assert data.running() is None
+    monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(looker, fcntl.LOCK_UN))
+    data.open()
+    try:
+        data.publish_address("http://localhost/api/")
+        other = module.DataFolder(tmp_path)
+        assert other.running() is not None
+        with pytest.raises(module.UpError, match="Another"):
+            other.open()
+    finally:
+        data.close()
+        os.close(looker)
 
 
 def test_a_server_that_hangs(own_up: Up) -> None:

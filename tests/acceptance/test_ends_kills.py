@@ -76,21 +76,18 @@ def end_of(up: Up, job: ExecutableTaskInstance) -> tuple[str, str]:
     return ended.state, ended.reason
 
 
-def test_a_killed_launcher_leaves_its_jobs_to_their_shims(up: Up) -> None:
-    first, second = start_trees(up, 2)
-    launcher = launcher_of(up)
-    kill(launcher)
+def test_a_killed_launcher_takes_its_jobs_along(up: Up) -> None:
+    jobs = start_trees(up, 2)
+    kill(launcher_of(up))
+    for job in jobs:
+        assert end_of(up, job) == ("failed", "lost")
     assert up.run(up.executable("/bin/true")).state == "successful"
-    assert (first.sync().state, second.sync().state) == ("running", "running")
-    for job in (first, second):
-        job.terminate()
-        assert end_of(up, job) == ("terminated", "cancelled")
 
 
 def test_a_killed_shim_takes_its_job_along_and_no_other(up: Up) -> None:
     first, second = start_trees(up, 2)
     kill(shim_of(up, first))
-    assert end_of(up, first) == ("failed", "worker_error")
+    assert end_of(up, first) == ("failed", "lost")
     assert "watched over it was killed" in first.sync().message
     assert second.sync().state == "running"
     second.terminate()
@@ -102,7 +99,7 @@ def test_launcher_and_shims_killed_together(up: Up) -> None:
     jobs = start_trees(up, 2)
     kill(*watches(up))
     for job in jobs:
-        assert end_of(up, job) == ("failed", "worker_error")
+        assert end_of(up, job) == ("failed", "lost")
     assert up.run(up.executable("/bin/true")).state == "successful"
 
 

@@ -1,9 +1,12 @@
 """`saltant user` and `saltant token`, and what they open."""
 
+import contextlib
 import getpass
 import json
+import sqlite3
 import subprocess
 import uuid
+from pathlib import Path
 
 import pytest
 import requests
@@ -66,6 +69,47 @@ def test_a_deactivated_user_is_let_in_by_nothing(up: Up) -> None:
     assert f"{name}\tuser\tinactive\t" in saltant(up, "user", "list").stdout
 
 
+def test_a_user_is_let_in_again(up: Up) -> None:
+    name = new_user(up)
+    key = saltant(up, "token", "create", name).stdout.strip()
+    for command in ("deactivate", "activate", "activate"):
+        assert saltant(up, "user", command, name).returncode == 0
+    assert Client(up.url, key).users.get(name).username == name
+    assert jwt(up, name).status_code == 200
+    entries = [json.loads(line) for line in saltant(up, "audit", "--json").stdout.splitlines()]
+    assert [each["action"] for each in entries if each["object_name"] == name] == ["create", "deactivate", "activate"]
+
+
+def test_a_password_file_that_is_no_text(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(b"\xff\xfe\n")
+    failed = saltant(up, "user", "password", "admin", "--password-file", str(tmp_path / "password"))
+    assert (failed.returncode, failed.stderr) == (1, "Error: The password file is not text in UTF-8.\n")
+
+
+def test_no_name_looks_like_a_row(up: Up) -> None:
+    name = new_user(up)
+    assert saltant(up, "token", "create", name, "--name", "a\n1\tadmin\tuser\x1b").returncode == 0
+    (line,) = saltant(up, "token", "list", name).stdout.splitlines()
+    assert line.split("\t")[5:] == [r"a\n1\tadmin\tuser\x1b"]
+    with contextlib.closing(sqlite3.connect(up.data_dir / "saltant.sqlite3", timeout=60)) as database, database:
+        database.execute("UPDATE accounts_user SET email = ? WHERE username = ?", ("a\nroot\tadmin\tactive\t", name))
+    lines = saltant(up, "user", "list").stdout.splitlines()
+    assert not [line for line in lines if line.startswith("root\t")]
+    assert rf"{name}	user	active	a\nroot\tadmin\tactive\t" in lines
+
+
+def test_what_a_first_start_makes_is_written_down(up: Up) -> None:
+    entries = [json.loads(line) for line in saltant(up, "audit", "--json").stdout.splitlines()]
+    made = [(each["action"], each["object_kind"], each["object_name"]) for each in entries[:4]]
+    assert made[:3] == [
+        ("create", "user", "admin"),
+        ("create", "task whitelist", "default"),
+        ("create", "task queue", "default"),
+    ]
+    assert made[3][:2] == ("create", "token")
+    assert {each["actor"] for each in entries[:4]} == {"saltant"}
+
+
 def test_a_workers_token_opens_nothing_else(up: Up) -> None:
     key = saltant(up, "token", "create", "admin", "--role", "worker", "--queue", "default").stdout.strip()
     answer = requests.get(f"{up.url}users/", headers={"Authorization": f"Token {key}"}, timeout=60)
@@ -86,6 +130,13 @@ def test_a_workers_token_opens_nothing_else(up: Up) -> None:
         (["token", "create", "admin", "--expires", "1e99"], "--expires"),
         (["token", "create", "admin", "--expires", "nan"], "--expires"),
         (["token", "revoke", "999999"], "no token 999999"),
+        (["token", "revoke", "9" * 30], "no token 999999"),
+        (["token", "create", "admin", "--name", "x" * 300], "100 characters at most"),
+        (["token", "create", "admin", "--name", "\udcff"], "must be text"),
+        (["token", "create", "\udcff"], "no user named"),
+        (["user", "activate", "nobody"], "no user named 'nobody'"),
+        (["user", "deactivate", "admin"], "no active admin would be left"),
+        (["audit", "--limit", "9" * 20], "--limit"),
     ],
 )
 def test_mistakes_are_told(up: Up, words: list[str], said: str) -> None:

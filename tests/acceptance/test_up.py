@@ -1,9 +1,11 @@
 """`saltant up` and `saltant env`: starts, refusals, stops and crashes."""
 
+import contextlib
 import os
 import shlex
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 from pathlib import Path
@@ -194,8 +196,9 @@ def test_the_token_file_comes_back_lost_or_revoked(own_up: Up) -> None:
 
 def test_without_an_admin_it_says_how_to_make_one(own_up: Up) -> None:
     folder = str(own_up.data_dir)
-    assert run("user", "deactivate", "admin", "--data-dir", folder).returncode == 0
     own_up.stop()
+    with contextlib.closing(sqlite3.connect(own_up.data_dir / "saltant.sqlite3")) as database, database:
+        database.execute("UPDATE accounts_user SET is_active = 0")
     failed = run("up", "--data-dir", folder, "--port", "0")
     assert failed.returncode == 1
     assert "saltant user create NAME --admin" in failed.stderr

@@ -28,7 +28,7 @@ def ask() -> tuple[int, dict[str, Any]]:
 
 
 def test_ready(db: None) -> None:
-    parts = {"database": "ok", "migrations": "ok", "engine": "ok"}
+    parts = {"database": "ok", "disk": "ok", "migrations": "ok", "engine": "ok"}
     for _ in range(2):
         assert ask() == (200, {"status": "ok", "parts": parts})
 

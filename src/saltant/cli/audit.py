@@ -5,12 +5,20 @@ import json
 import click
 
 from saltant.cli.database import on_folder
-from saltant.logs import CONTROL
+from saltant.cli.rows import echo_row
+
+MOST = 1_000_000
+"""Entries that one command prints."""
 
 
 @click.command(epilog="Example: saltant audit --limit 20")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="The newest N entries."
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help=f"The newest N entries, {MOST} at most.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @on_folder
@@ -34,5 +42,4 @@ def audit(limit: int, as_json: bool) -> None:
             click.echo(json.dumps(fields | {"details": entry.details}))
         else:
             details = [json.dumps(entry.details, ensure_ascii=False)] if entry.details else []
-            # A name must not be able to look like an entry.
-            click.echo("\t".join(value.translate(CONTROL) for value in [*fields.values(), *details]))
+            echo_row(*fields.values(), *details)

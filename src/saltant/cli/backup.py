@@ -29,7 +29,8 @@ def backup(file: Path, data_dir: Path | None, without_files: bool, force: bool) 
     except ArchiveError as error:
         raise click.ClickException(str(error)) from None
     for each in made.left_out:
-        click.echo(f"Left out: {each}", err=True)
+        # Jobs choose names: what would steer a terminal is escaped.
+        click.echo(f"Left out: {each if each.isprintable() else ascii(each)}", err=True)
     size = file.stat().st_size / 1024**2
     click.echo(f"Backed up {len(made.entries)} files and folders to {file} ({size:.1f} MiB).", err=True)
 

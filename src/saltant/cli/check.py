@@ -23,14 +23,14 @@ def check(data_dir: Path | None, as_json: bool) -> None:
 
     found: list[Check] = []
     try:
-        path = Settings.from_env(data_dir=data_dir).data_dir
+        settings = Settings.from_env(data_dir=data_dir)
         found.append(Check("settings", True, "all can be used"))
     except SettingsError as error:
         found.append(Check("settings", False, str(error), "Correct that variable."))
     else:
         with suppress(click.ClickException):  # the checks say it
-            open_database(path)
-        found += run_checks(path)
+            open_database(settings.data_dir)
+        found += run_checks(settings)
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
     else:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 
 from saltant.cli.database import on_folder, who
+from saltant.cli.rows import echo_row
 
 
 @click.group()
@@ -40,11 +41,12 @@ def create(username: str, name: str, role: str, queues: tuple[str, ...], expires
         raise click.ClickException(f"There is no queue named {missing[0]!r}.")
     try:
         ends = None if expires is None else timezone.now() + timedelta(days=expires)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("no date is that many days ahead.", param_hint="--expires") from None
+    try:
         _, key = create_token(people.find(username), Role(role), known.values(), ends, name, by=who())
     except people.Unfit as error:
         raise click.ClickException(str(error)) from None
-    except (ValueError, OverflowError):
-        raise click.BadParameter("no date is that many days ahead.", param_hint="--expires") from None
     click.echo(key)
 
 
@@ -62,7 +64,7 @@ def list_tokens(username: str | None) -> None:
     for each in found.filter(user__username=username) if username else found:
         state = "valid" if each.is_valid(now) else "revoked" if each.datetime_revoked else "expired"
         ends = each.datetime_expires.isoformat(timespec="seconds") if each.datetime_expires else "never"
-        click.echo(f"{each.pk}\t{each.user.username}\t{each.role}\t{state}\t{ends}\t{each.name}")
+        echo_row(each.pk, each.user.username, each.role, state, ends, each.name)
 
 
 @token.command()

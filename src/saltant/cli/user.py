@@ -6,6 +6,7 @@ from typing import TextIO
 import click
 
 from saltant.cli.database import on_folder, who
+from saltant.cli.rows import echo_row
 
 
 @click.group()
@@ -19,7 +20,7 @@ def user() -> None:
 @click.option("--admin", is_flag=True, help="They may do everything.")
 @click.option(
     "--password-file",
-    type=click.File(),
+    type=click.File(encoding="utf-8"),
     metavar="FILE",
     help="Read the password from the first line of FILE (- : stdin).",
 )
@@ -40,7 +41,10 @@ def create(username: str, email: str, admin: bool, password_file: TextIO | None,
 @user.command()
 @click.argument("username")
 @click.option(
-    "--password-file", type=click.File(), metavar="FILE", help="Read it from the first line of FILE (- : stdin)."
+    "--password-file",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="Read it from the first line of FILE (- : stdin).",
 )
 @on_folder
 def password(username: str, password_file: TextIO | None) -> None:
@@ -62,7 +66,7 @@ def list_users() -> None:
 
     for each in User.objects.order_by("username"):
         role = "admin" if each.is_admin else "user"
-        click.echo(f"{each.username}\t{role}\t{'active' if each.is_active else 'inactive'}\t{each.email}")
+        echo_row(each.username, role, "active" if each.is_active else "inactive", each.email)
 
 
 @user.command()
@@ -79,10 +83,27 @@ def deactivate(username: str) -> None:
     click.echo(f"Deactivated {username}: password, tokens and sessions open nothing now.", err=True)
 
 
+@user.command()
+@click.argument("username")
+@on_folder
+def activate(username: str) -> None:
+    """Let a deactivated user in again, with the password and the tokens that they had."""
+    from saltant.server.accounts import people
+
+    try:
+        people.activate(people.find(username), by=who())
+    except people.Unfit as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Activated {username}.", err=True)
+
+
 def read_password(file: TextIO | None) -> str:
     """The password in a file, or what somebody types."""
     if file is not None:
-        return file.readline().rstrip("\r\n")
+        try:
+            return file.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise click.ClickException("The password file is not text in UTF-8.") from None
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to type a password: use --password-file FILE, or --no-password.")
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

@@ -1,14 +1,19 @@
 """Django's admin at /admin/: for admins, who sign in where everybody does. What is done goes into the audit log."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
-from saltant.server.audit.log import record, words
+from saltant.server.accounts import sign_in_limits
+from saltant.server.audit.log import identity, record, words
 from saltant.server.audit.models import Action
 
 
@@ -30,6 +35,28 @@ class SaltantAdminSite(admin.AdminSite):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or request.get_full_path())
 
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Change one's own password. A wrong old one counts as a failed try to sign in."""
+        if request.method != "POST":
+            return super().password_change(request, extra_context)
+        who = actor(request)
+        try:
+            taken = sign_in_limits.take(request, who.get_username())
+        except sign_in_limits.TooManyTries as refused:
+            messages.error(request, str(refused.detail))
+            request.method = "GET"  # the page, without what was sent
+            page = super().password_change(request, extra_context)
+            page.status_code = 429
+            page["Retry-After"] = str(refused.seconds)
+            return page
+        with transaction.atomic():
+            answer: Any = super().password_change(request, extra_context)
+            if answer.status_code == 302:
+                record(who, Action.SET_PASSWORD, who)
+        if answer.status_code == 302 or "old_password" not in answer.context_data["form"].errors:
+            sign_in_limits.tries.give_back(taken)
+        return answer
+
 
 class SilentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Leaves Django's own log of the admin alone: entries there go when their user does. The audit log has them."""
@@ -42,6 +69,21 @@ class SilentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Nothing."""
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What the audit log has of a thing."""
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, found):
+            raise PermissionDenied
+        kind, id_ = self.in_the_log(found)
+        wanted = urlencode({"object_kind__exact": kind, "object_id__exact": id_})
+        return HttpResponseRedirect(f"{reverse('admin:audit_auditentry_changelist')}?{wanted}")
+
+    def in_the_log(self, thing: Any) -> tuple[str, str]:
+        """The kind and the id under which the log has what a page shows."""
+        return identity(thing)
 
 
 class ReadOnlyAdmin(SilentAdmin):
@@ -81,8 +123,9 @@ class AuditedAdmin(SilentAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         """One, by its page."""
-        record(actor(request), Action.DELETE, obj)
-        super().delete_model(request, obj)
+        with transaction.atomic():
+            record(actor(request), Action.DELETE, obj)
+            super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Several, by the list's action."""

@@ -1,8 +1,10 @@
 """Whether this server can do its work: `/readyz`."""
 
 import logging
+import shutil
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,6 +12,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from saltant.server.tasks import dispatch
 
 log = logging.getLogger("saltant.health")
+
+ROOM = 1024 * 1024
+"""Bytes that must be free: a little more than one write to the database takes."""
 
 _migrated = False
 
@@ -48,6 +53,13 @@ def check_database() -> None:
         cursor.execute("SELECT 1")
 
 
+def check_disk() -> None:
+    """Raises Unready where the database's disk has no room to write."""
+    folder = settings.SALTANT.data_dir
+    if connection.vendor == "sqlite" and folder.exists() and shutil.disk_usage(folder).free < ROOM:
+        raise Unready("The disk is full: nothing can be written.")
+
+
 def check_migrations() -> None:
     """Raises Unready while migrations are missing. Once none is, it stays so: nobody takes them back under a server."""
     global _migrated
@@ -68,4 +80,4 @@ def missing_migrations() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
-PARTS = {"database": check_database, "migrations": check_migrations, "engine": check_engine}
+PARTS = {"database": check_database, "disk": check_disk, "migrations": check_migrations, "engine": check_engine}

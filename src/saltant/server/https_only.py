@@ -38,8 +38,12 @@ def is_local(address: str) -> bool:
 
     >>> is_local("127.0.0.1"), is_local("::1"), is_local("192.0.2.1"), is_local("")
     (True, True, False, False)
+    >>> is_local("::ffff:127.0.0.1"), is_local("::ffff:192.0.2.1")
+    (True, False)
     """
     try:
-        return ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    # A server that listens on `::` sees clients of IPv4 so.
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

@@ -1,7 +1,5 @@
 """Django's settings, from saltant's own (`saltant.config`)."""
 
-from pathlib import Path
-
 from saltant.config import Settings
 from saltant.logs import logging_config
 
@@ -115,6 +113,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = SALTANT.max_body
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100_000
 
 REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "saltant.server.api.errors.handle",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "saltant.server.accounts.authentication.TokenAuthentication",
         "saltant.server.accounts.authentication.JWTAuthentication",
@@ -147,5 +146,3 @@ SPECTACULAR_SETTINGS = {
 SIMPLE_JWT = {"CHECK_REVOKE_TOKEN": True}
 
 LOGGING = logging_config(SALTANT)
-
-BASE_DIR = Path(__file__).parent

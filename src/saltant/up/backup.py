@@ -4,11 +4,11 @@ import io
 import os
 import shutil
 import sqlite3
+import stat
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from saltant.up.archive import (
     CHUNK,
     DATABASE,
     KEYS,
+    LATEST,
     MANIFEST,
     TREES,
     ArchiveError,
@@ -25,12 +26,14 @@ from saltant.up.archive import (
     digest_of,
     digest_of_link,
     dump_manifest,
-    kind_of,
     leads_inside,
+    leads_through,
 )
 from saltant.up.folder import DataFolder
+from saltant.up.trees import Found, walk
 
 SPOOLED = 16 * 1024**2
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass
@@ -94,6 +97,7 @@ class _Writer:
         self._folder = folder
         self._aside = aside
         self._backup = Backup()
+        self._links: dict[str, tuple[str, os.stat_result]] = {}
 
     def write(self, file: IO[bytes], *, files: bool) -> Backup:
         """The database first: of every instance that it knows as ended, logs and results are complete by then."""
@@ -101,12 +105,12 @@ class _Writer:
             with tempfile.TemporaryDirectory(prefix=".saltant-backup-", dir=self._aside) as made:
                 copy = Path(made) / DATABASE
                 copy_database(self._folder.database, copy)
-                self._add_file(tar, copy, DATABASE)
+                self._add_file(tar, os.open(copy, _READ), DATABASE)
             for name in KEYS:
-                if (self._folder.path / name).exists():
-                    self._add_file(tar, self._folder.path / name, name)
+                self._add_found(tar, None, self._folder.path / name, name)
             for tree in TREES if files else ():
                 self._add_tree(tar, tree)
+            self._add_links(tar)
             text = dump_manifest(self._backup.entries, saltant=version("saltant-py"), made=int(time.time()))
             last = tarfile.TarInfo(MANIFEST)
             last.size, last.mode, last.mtime = len(text), 0o600, int(time.time())
@@ -114,52 +118,92 @@ class _Writer:
         return self._backup
 
     def _add_tree(self, tar: tarfile.TarFile, tree: str) -> None:
-        for path in _walk(self._folder.path / tree, self._backup.left_out):
-            name = str(path.relative_to(self._folder.path))
-            # Jobs go on meanwhile: what is gone by now is nothing to keep.
-            with suppress(FileNotFoundError):
-                if path.is_symlink() or path.is_dir():
-                    self._add_member(tar, tar.gettarinfo(path, name))
-                elif path.is_file():
-                    self._add_file(tar, path, name)
-                else:
-                    self._backup.left_out.append(f"{path}: neither a file nor a folder")
+        for found in walk(self._folder.path / tree, self._leave_out):
+            if stat.S_ISDIR(found.status.st_mode):
+                self._add(tar, _member(found.name, found.status, tarfile.DIRTYPE), "folder")
+            elif stat.S_ISLNK(found.status.st_mode):
+                self._keep_link(found)
+            elif stat.S_ISREG(found.status.st_mode):
+                self._add_found(tar, found.parent, found.base, found.name)
+            else:
+                self._leave_out(found.name, "neither a file nor a folder")
 
-    def _add_member(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        if member.issym() and not leads_inside(member.name, member.linkname):
-            self._backup.left_out.append(f"{self._folder.path / member.name}: a link to the outside")
-            return
-        self._forget_owner(member)
-        tar.addfile(member)
-        digest = digest_of_link(member.linkname) if member.issym() else ""
-        self._backup.entries[member.name] = Entry(kind_of(member), member.mode, 0, digest)
-
-    def _add_file(self, tar: tarfile.TarFile, path: Path, name: str) -> None:
-        """A file as it is now. It may grow or shrink meanwhile, and its size is written before it: hence the copy."""
+    def _keep_link(self, found: Found) -> None:
         try:
-            source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-        except PermissionError:
-            self._backup.left_out.append(f"{path}: may not be read")
+            target = os.readlink(found.base, dir_fd=found.parent)
+        except FileNotFoundError:
             return
-        with source, tempfile.SpooledTemporaryFile(SPOOLED, "w+b", dir=str(self._aside)) as copy:
-            left = os.fstat(source.fileno()).st_size
-            while left > 0 and (data := source.read(min(left, CHUNK))):
+        except OSError as error:
+            self._leave_out(found.name, str(error.strerror))
+            return
+        if leads_inside(found.name, target):
+            self._links[found.name] = target, found.status
+        else:
+            self._leave_out(found.name, "a link to the outside")
+
+    def _add_links(self, tar: tarfile.TarFile) -> None:
+        """Last: only now it is known which of them lead through others, which `restore` refuses."""
+        targets = {name: target for name, (target, _) in self._links.items()}
+        for name, (target, status) in self._links.items():
+            if leads_through(name, target, targets):
+                self._leave_out(name, "a link that leads through another link")
+                continue
+            member = _member(name, status, tarfile.SYMTYPE)
+            member.linkname = target
+            self._add(tar, member, "link", digest_of_link(target))
+
+    def _add_found(self, tar: tarfile.TarFile, parent: int | None, base: str | Path, name: str) -> None:
+        try:
+            fd = os.open(base, _READ, dir_fd=parent)
+        except FileNotFoundError:  # jobs go on meanwhile: what is gone by now is nothing to keep
+            return
+        except OSError as error:
+            self._leave_out(name, str(error.strerror))
+            return
+        self._add_file(tar, fd, name)
+
+    def _add_file(self, tar: tarfile.TarFile, fd: int, name: str) -> None:
+        """A file as it is now. It may grow or shrink meanwhile, and its size is written before it: hence the copy."""
+        with os.fdopen(fd, "rb") as source, tempfile.SpooledTemporaryFile(SPOOLED, "w+b", dir=str(self._aside)) as copy:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):  # it took the place of one
+                self._leave_out(name, "neither a file nor a folder")
+                return
+            left = status.st_size
+            while left > 0:
+                try:
+                    data = source.read(min(left, CHUNK))
+                except OSError as error:  # of this file; those of writing the archive end the backup
+                    self._leave_out(name, str(error.strerror))
+                    return
+                if not data:
+                    break
                 copy.write(data)
                 left -= len(data)
-            member = tar.gettarinfo(arcname=name, fileobj=source)
-            member.type, member.linkname = tarfile.REGTYPE, ""  # a second name of a file is a copy
+            member = _member(name, status, tarfile.REGTYPE)  # a second name of a file is a copy
             member.size = copy.tell()
-            self._forget_owner(member)
             copy.seek(0)
             digest = digest_of(copy)
             copy.seek(0)
-            tar.addfile(member, copy)
-            self._backup.entries[name] = Entry("file", member.mode, member.size, digest)
+            self._add(tar, member, "file", digest, copy)
 
-    def _forget_owner(self, member: tarfile.TarInfo) -> None:
-        member.uid = member.gid = 0
-        member.uname = member.gname = ""
-        member.mode &= 0o777
+    def _add(
+        self, tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str, digest: str = "", data: IO[bytes] | None = None
+    ) -> None:
+        tar.addfile(member, data)
+        tar.members = []  # type: ignore[attr-defined]  # it would keep them all
+        self._backup.entries[member.name] = Entry(kind, member.mode, member.size, digest)
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self._backup.left_out.append(f"{self._folder.path / name}: {why}")
+
+
+def _member(name: str, status: os.stat_result, kind: bytes) -> tarfile.TarInfo:
+    """Without its owner: files belong to who restores them."""
+    member = tarfile.TarInfo(name)
+    member.type, member.mode = kind, status.st_mode & 0o777
+    member.mtime = max(-LATEST, min(status.st_mtime, LATEST))
+    return member
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -177,16 +221,3 @@ def copy_database(source: Path, target: Path) -> None:
         found = copy.execute("PRAGMA quick_check(1)").fetchone()
     if found != ("ok",):
         raise sqlite3.DatabaseError(f"it is damaged ({found[0]})")
-
-
-def _walk(root: Path, left_out: list[str]) -> Iterator[Path]:
-    """A folder and all below it, folders before what is in them; links are not followed."""
-
-    def unreadable(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            left_out.append(f"{error.filename}: {error.strerror}")
-
-    for folder, folders, files in os.walk(root, onerror=unreadable):
-        yield Path(folder)
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        yield from (Path(folder) / name for name in [*links, *files])

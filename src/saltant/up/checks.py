@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,10 @@ from pathlib import Path
 import django
 import requests
 
+from saltant.config import Settings
 from saltant.up.folder import DataFolder
 from saltant.worker.launch import Launch, Launcher
+from saltant.worker.run_as import RunAs
 
 FREE = 256 * 1024**2
 """Bytes that must be free on the folder's disk."""
@@ -52,22 +54,25 @@ class Wrong(Exception):
         self.advice = advice
 
 
-def run_checks(path: Path) -> Iterator[Check]:
-    """Check every part of the folder `path`, one after the other."""
-    folder = DataFolder(path)
+def run_checks(settings: Settings) -> Iterator[Check]:
+    """Check every part of the settings' folder, and what else they name, one after the other."""
+    folder = DataFolder(settings.data_dir)
     parts: dict[str, Callable[[DataFolder], str]] = {
+        "https": lambda _: check_https(settings),
+        "run-as": lambda folder: check_run_as(folder, settings.run_as),
         "folder": check_folder,
         "disk": check_disk,
         "database": check_database,
         "migrations": check_migrations,
+        "admin-token": check_admin_token,
         "clock": check_clock,
         "versions": check_versions,
         "server": check_server,
-        "launcher": check_launcher,
+        "launcher": lambda _: check_launcher(settings.run_as),
     }
     usable = folder.database.exists()
     for name, part in parts.items():
-        if name in ("database", "migrations") and not usable:
+        if name in ("database", "migrations", "admin-token") and not usable:
             continue
         try:
             yield Check(name, True, part(folder))
@@ -80,6 +85,37 @@ def run_checks(path: Path) -> Iterator[Check]:
         yield found
 
 
+def check_https(settings: Settings) -> str:
+    """A proxy is believed when it says whom it speaks for."""
+    if not settings.https:
+        return "not asked for (SALTANT_HTTPS)"
+    if not settings.trusted_proxies:
+        raise Wrong(
+            "No proxy is trusted, so whoever comes through one on this machine counts as local, with HTTPS or without.",
+            "Set SALTANT_TRUSTED_PROXIES to the proxy's address, such as 127.0.0.1.",
+        )
+    return f"through {', '.join(settings.trusted_proxies)}"
+
+
+def check_run_as(folder: DataFolder, name: str) -> str:
+    """Jobs' user exists, and can reach their folders."""
+    if not name:
+        return "jobs run as saltant's own user"
+    try:
+        user = RunAs.named(name)
+    except ValueError as error:
+        raise Wrong(str(error), "Make that user, or set SALTANT_RUN_AS to another.") from None
+    except PermissionError as error:
+        raise Wrong(str(error), "Start saltant (and this) as root, or unset SALTANT_RUN_AS.") from None
+    for parent in folder.path.resolve().parents:  # `saltant up` opens the folder itself
+        if parent.is_dir() and not user.may_pass(parent.stat()):
+            raise Wrong(
+                f"{name} cannot pass through {parent} to reach the jobs' folders.",
+                f"chmod o+x {parent}, or choose another --data-dir.",
+            )
+    return str(user)
+
+
 def check_folder(folder: DataFolder) -> str:
     """It is there, ours, closed to others, and can be written."""
     path = folder.path
@@ -89,7 +125,7 @@ def check_folder(folder: DataFolder) -> str:
     if os.geteuid() not in (0, status.st_uid):
         raise Wrong(f"{path} belongs to another user.", "Run this as who started `saltant up`.")
     if status.st_mode & 0o066:  # jobs that run as another user pass through, and cannot look around
-        raise Wrong(f"Others can list {path}.", f"chmod 700 {path}")
+        raise Wrong(f"Others can list {path}.", f"chmod go-rw {path}")
     for file in (folder.database, folder.secret_key, folder.admin_token):
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise Wrong(f"Others can open {file}.", f"chmod 600 {file}")
@@ -137,6 +173,15 @@ def check_migrations(folder: DataFolder) -> str:
         names = ", ".join(missing[:3])
         raise Wrong(f"{len(missing)} migrations are not applied: {names}.", "Start `saltant up` anew: it applies them.")
     return "all applied"
+
+
+def check_admin_token(folder: DataFolder) -> str:
+    """What `saltant env` gives away lets an admin in."""
+    from saltant.up.first_start import opens
+
+    if not opens(folder):
+        raise Wrong(f"The key in {folder.admin_token} lets no admin in.", "Start `saltant up` anew: it makes another.")
+    return "lets an admin in"
 
 
 def check_clock(folder: DataFolder) -> str:
@@ -208,16 +253,20 @@ def check_server(folder: DataFolder) -> str:
     return f"process {address.pid} answers at {address.api_url}, version {version} of the wire"
 
 
-def check_launcher(folder: DataFolder) -> str:
-    """Jobs can be started: a program that does nothing runs to its end, as a job would."""
+def check_launcher(run_as: str) -> str:
+    """Jobs can be started: a program that does nothing runs to its end, as a job would, and as whom."""
+    user = None
+    with suppress(ValueError, PermissionError):  # "run-as" tells of it
+        user = RunAs.named(run_as) if run_as else None
     program = shutil.which("true") or sys.executable
     argv = [os.fsencode(program), *([] if program != sys.executable else [b"-c", b""])]
+    environment = {b"PATH": b"/usr/bin:/bin"}
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    # In a folder of its own: by the folder, an `up` knows whose processes are whose.
+    # With a folder of its own: by the folder, an `up` knows whose processes are whose.
     with tempfile.TemporaryDirectory(prefix="saltant-check-") as data:
         launcher = Launcher(data)
         try:
-            with launcher.start(Launch(argv, {b"PATH": b"/usr/bin:/bin"}, Path(data), null, null)) as process:
+            with launcher.start(Launch(argv, environment, Path("/"), null, null, run_as=user)) as process:
                 outcome = process.wait()
         finally:
             launcher.close()
@@ -227,7 +276,7 @@ def check_launcher(folder: DataFolder) -> str:
             f"{program} was started and did not succeed: {outcome.failure or outcome.message or outcome.status}.",
             "Look for limits on processes and memory (ulimit -a, systemd-cgtop).",
         )
-    return f"started {program} and saw it end"
+    return f"started {program}{f' as {user.name}' if user else ''} and saw it end"
 
 
 def _open(database: Path) -> sqlite3.Connection:

@@ -4,8 +4,11 @@ from django.core.management import call_command
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from saltant.server.accounts import people
 from saltant.server.accounts.models import Token, User
 from saltant.server.accounts.tokens import create_token, digest_of
+from saltant.server.audit.log import SALTANT, record
+from saltant.server.audit.models import Action
 from saltant.server.tasks.models import TaskQueue, TaskWhitelist
 from saltant.up.folder import DataFolder, UpError, write_private
 
@@ -29,13 +32,15 @@ def _fill(folder: DataFolder) -> None:
     with transaction.atomic():
         first = not User.objects.exists()
         if first:
-            admin = User.objects.create_superuser("admin")
+            admin = people.create_user("admin", admin=True)
             whitelist = TaskWhitelist.objects.create(
                 name="default", user=admin, description="What the queue `default` runs."
             )
             queue = TaskQueue.objects.create(name="default", user=admin, description="This machine.")
             queue.whitelists.add(whitelist)
-        if not _opens(folder):
+            for thing in (whitelist, queue):
+                record(SALTANT, Action.CREATE, thing)
+        if not opens(folder):
             keeper = User.objects.filter(is_superuser=True, is_active=True).order_by("id").first()
             if keeper is None:
                 raise UpError("No active admin is left. Make one: saltant user create NAME --admin --no-password")
@@ -44,7 +49,7 @@ def _fill(folder: DataFolder) -> None:
             write_private(folder.admin_token, key)
 
 
-def _opens(folder: DataFolder) -> bool:
+def opens(folder: DataFolder) -> bool:
     """Whether the key that `saltant env` gives away lets an admin in: it may be missing, revoked, or its user gone."""
     if not folder.admin_token.exists():
         return False

@@ -4,10 +4,13 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LOCK = "lock"
+LOOKERS = 1.0
+"""Seconds that a start waits for who only looks whether another `up` is there."""
 MARKS = ("secret-key", "saltant.sqlite3")
 """What the folder of an earlier start holds, if that came far enough to hold anything but the lock."""
 
@@ -80,7 +83,8 @@ class DataFolder:
         except OSError:
             return None
         try:
-            return None if _take(lock) else self.read_address()
+            # Shared, as all who only look: it excludes nobody but an `up`, for which it is in the way but a moment.
+            return None if _flock(lock, fcntl.LOCK_SH) else self.read_address()
         finally:
             os.close(lock)
 
@@ -103,8 +107,18 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _take(lock: int) -> bool:
+    """Take a lock for oneself alone; lookers are waited for a little, another holder is not."""
+    end = time.monotonic() + LOOKERS
+    while not _flock(lock, fcntl.LOCK_EX):
+        if not _flock(lock, fcntl.LOCK_SH) or time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _flock(lock: int, kind: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

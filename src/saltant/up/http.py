@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import uvicorn
 
 from saltant.up.folder import UpError
+from saltant.up.proxies import as_seen
 
 KEEP_ALIVE = 75
 """Seconds a quiet connection is kept: longer than the pause of clients that look every few seconds."""
@@ -67,7 +68,7 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=bool(trusted_proxies),
-                forwarded_allow_ips="*" if "*" in trusted_proxies else list(trusted_proxies),
+                forwarded_allow_ips="*" if "*" in trusted_proxies else as_seen(trusted_proxies),
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=1,
                 backlog=1024,

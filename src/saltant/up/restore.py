@@ -3,13 +3,14 @@
 import os
 import shutil
 import sqlite3
-import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO
 
-from saltant.up.archive import CHUNK, DATABASE, MANIFEST, ArchiveError, Entry, is_backed_up, reading, verify
+from saltant.up.archive import CHUNK, DATABASE, KEYS, MANIFEST, TREES, ArchiveError, Entry, Members, reading, verify
 from saltant.up.folder import DataFolder
+from saltant.up.trees import Maker
+from saltant.worker.removal import remove_tree
 
 UNFINISHED = "unfinished-restore"
 """Holds what is not complete. `saltant up` takes no folder that holds this and no database."""
@@ -29,9 +30,8 @@ def restore(archive: Path, folder: DataFolder) -> dict[str, Entry]:
             try:
                 _unpack(file, entries, folder.path)
             except BaseException:
-                shutil.rmtree(folder.path / UNFINISHED, ignore_errors=True)
-                if made:
-                    shutil.rmtree(folder.path, ignore_errors=True)
+                with suppress(OSError):
+                    remove_tree(folder.path if made else folder.path / UNFINISHED)
                 raise
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
@@ -55,15 +55,11 @@ def check_empty(folder: DataFolder) -> None:
 
 def _of(archive: Path, file: IO[bytes]) -> dict[str, Entry]:
     try:
-        entries = verify(file)
-        foreign = [name for name in entries if not is_backed_up(name)]
-        if foreign:
-            raise ArchiveError(f"It holds {foreign[0]!r}, which no backup of saltant's does.")
+        return verify(file)
     except ArchiveError as error:
         raise ArchiveError(f"{archive} is not a whole backup, and nothing was restored. {error}") from None
     except OSError as error:  # gzip says so of what is no gzip file
         raise ArchiveError(f"{archive} is no backup of saltant's: {error.strerror or error}.") from None
-    return entries
 
 
 def _unpack(file: IO[bytes], entries: dict[str, Entry], folder: Path) -> None:
@@ -71,9 +67,9 @@ def _unpack(file: IO[bytes], entries: dict[str, Entry], folder: Path) -> None:
     folder.chmod(0o700)
     unfinished = folder / UNFINISHED
     unfinished.mkdir(mode=0o700)
-    with reading(file) as tar:
-        _extract(tar, unfinished)
-    _set_modes(unfinished, entries)
+    with reading(file) as members, Maker(unfinished) as maker:
+        _extract(members, maker)
+        _set_modes(maker, entries)
     _check_database(unfinished / DATABASE)
     if [entry.name for entry in folder.iterdir()] != [UNFINISHED]:
         raise ArchiveError(f"Somebody else began to use {folder} meanwhile. Restore into another folder.")
@@ -84,33 +80,35 @@ def _unpack(file: IO[bytes], entries: dict[str, Entry], folder: Path) -> None:
     os.sync()
 
 
-def _extract(tar: tarfile.TarFile, root: Path) -> None:
-    """Make what the archive, which was verified, holds. Links come last: so nothing is written through one.
+def _extract(members: Members, maker: Maker) -> None:
+    """Make what the archive, which was verified, holds. Links come last, and nothing is written through one.
 
     Not by tarfile's own filters: early versions of Python 3.11 lack them.
     """
     links = []
-    for member in tar:
-        path = root / member.name
-        source = tar.extractfile(member) if member.isreg() else None
+    for member, source in members:
+        parent, _, base = member.name.rpartition("/")
         if member.issym():
-            links.append((path, member.linkname))
+            links.append((parent, base, member.linkname))
         elif source is None:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            maker.at(member.name)
         elif member.name != MANIFEST:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("xb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(base, flags, 0o600, dir_fd=maker.at(parent))
+            with os.fdopen(fd, "wb") as file:
                 shutil.copyfileobj(source, file, CHUNK)
-            os.utime(path, (member.mtime, member.mtime))
-    for path, target in links:
-        path.symlink_to(target)
+                file.flush()
+                os.utime(fd, (member.mtime, member.mtime))
+                os.fchmod(fd, 0o600 if member.name in (DATABASE, *KEYS) else member.mode & 0o777)
+    for parent, base, target in links:
+        os.symlink(target, base, dir_fd=maker.at(parent))
 
 
-def _set_modes(root: Path, entries: dict[str, Entry]) -> None:
-    """The modes that were; what is in a folder before the folder, which may be closed then."""
-    for name, entry in sorted(entries.items(), reverse=True):
-        if entry.kind != "link":
-            (root / name).chmod(entry.mode)
+def _set_modes(maker: Maker, entries: dict[str, Entry]) -> None:
+    """The folders' modes that were; what is in a folder before the folder, which may be closed then."""
+    for name, entry in sorted(entries.items(), key=lambda entry: entry[0], reverse=True):
+        if entry.kind == "folder":
+            os.fchmod(maker.at(name), 0o700 if name in TREES else entry.mode & 0o777)
 
 
 def _check_database(database: Path) -> None:

@@ -23,9 +23,9 @@ from typing import Any, Never
 
 from saltant.worker import prctl, processes
 from saltant.worker.shim import shim
-from saltant.worker.watch import HURRY
+from saltant.worker.watch import HURRY, ORPHANED
 
-_HANDLED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, HURRY}
+_HANDLED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, HURRY, ORPHANED}
 _PACKET = 4096
 _PAUSE = 10  # milliseconds between two rounds against a killed shim's processes
 
@@ -114,7 +114,7 @@ class Launcher:
             self.control.close()
             os.close(self.wakeup)
             os.close(self.write)
-            shim(link)
+            shim(link, self.me)
         finally:
             os._exit(1)
 

@@ -30,14 +30,15 @@ def to_end(outcome: Outcome, ordered: Reason | None, job: Job, usage: Usage | No
     exit_code, signum = _decode(outcome.status)
     told = _tell(exit_code, signum)
     if outcome.status is None:
-        reason = ordered or Reason.WORKER_ERROR
+        reason = ordered or (Reason.WORKER_ERROR if outcome.started is None else Reason.LOST)
         message = f"How its program ended is not known: {outcome.message}."
     elif outcome.timed_out:
         reason = Reason.TIMED_OUT
         message = f"It ran for longer than its timeout of {job.timeout:g} s, and {told}."
     elif outcome.signalled:
-        reason = ordered or Reason.WORKER_ERROR
-        message = f"Its program was told to end, and {told}."
+        reason = ordered or Reason.LOST
+        why = "Its program was told to end" if ordered else "The process that starts jobs was killed, so it was ended"
+        message = f"{why}, and {told}."
     elif usage.oom_kills and exit_code != 0:
         reason = Reason.OUT_OF_MEMORY
         message = f"It needed more memory than its limit of {_size(job.memory)}: its program {told}."

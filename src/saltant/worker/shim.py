@@ -19,18 +19,19 @@ from typing import NoReturn
 from saltant.worker import prctl
 from saltant.worker.frames import BROKEN, END, FAILED, NOT_STARTED, ORDER, STARTED, Report
 from saltant.worker.program import CannotStartError, Program, start
-from saltant.worker.watch import Watch
+from saltant.worker.watch import ORPHANED, Watch
 
 _FDS = socket.CMSG_SPACE(2 * 4)
 
 
-def shim(link: int) -> NoReturn:
-    """Be a shim; ends the process. Exit status 0 says that nothing of a job is left."""
+def shim(link: int, launcher: int) -> NoReturn:
+    """Be a shim of the process `launcher`; ends the process. Exit status 0 says that nothing of a job is left."""
     status = 1
     try:
         os.setsid()
         prctl.become_subreaper()
-        Shim(socket.socket(fileno=link)).serve()
+        prctl.die_with_parent(ORPHANED)  # the shim is woken by it, and sees its job off
+        Shim(socket.socket(fileno=link), launcher).serve()
         status = 0
     finally:
         os._exit(status)
@@ -39,8 +40,9 @@ def shim(link: int) -> NoReturn:
 class Shim:
     """Serves its worker: one job after another."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, launcher: int) -> None:
         self.link = link
+        self.launcher = launcher
         self.wakeup, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self.poller = select.poll()
@@ -55,10 +57,10 @@ class Shim:
         """Return when the worker is gone."""
         while self.has_worker:
             program = self.next()
-            if program is None:
-                return
             with suppress(BlockingIOError):
                 os.read(self.wakeup, 4096)  # signals that were for the job before
+            if program is None or os.getppid() != self.launcher:
+                return
             self.run(program)
 
     def run(self, program: Program) -> None:

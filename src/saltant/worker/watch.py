@@ -18,6 +18,9 @@ from saltant.worker.sampling import Sampler
 HURRY = signal.SIGUSR1
 """Sent to a shim: end the job at once, without grace."""
 
+ORPHANED = signal.SIGUSR2
+"""Sent to a shim when its launcher dies: end the job. Without the launcher nobody would clean up after the shim."""
+
 _LOOK_AGAIN = 0.05  # seconds between two looks for processes that missed their SIGTERM
 _HOLD = 0.05  # seconds that a program may take to stop
 _FIRST_PAUSE, _LAST_PAUSE = 0.005, 0.5  # seconds between rounds of SIGKILL
@@ -56,8 +59,12 @@ class Watch:
             for fd, _ in poller.poll(min(self.step(), _LONGEST) * 1000):
                 if fd != wakeup:
                     listen(self)
-                elif HURRY in os.read(wakeup, 4096):
+                    continue
+                signals = os.read(wakeup, 4096)
+                if HURRY in signals:
                     self.end(0)
+                elif ORPHANED in signals:
+                    self.end(self.program.grace)
         if self.status is None:
             raise ValueError("the program's status got lost")  # rather none than a wrong one
         return Report(ENDED, 0, self.status, self.flags, time.time(), self.cpu_seconds, self.sampler.peak)

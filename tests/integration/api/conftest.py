@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from saltant.server.api.sign_in_limits import tries
+from saltant.server.accounts.sign_in_limits import tries
 
 
 @pytest.fixture(autouse=True)

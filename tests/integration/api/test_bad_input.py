@@ -5,12 +5,11 @@ import io
 from typing import Any
 
 import pytest
-from django.test import RequestFactory
 
 from saltant.server.api import json_input
 from saltant.server.api.middleware import ApiHeaders
 from saltant.server.tasks.models import TaskQueue
-from tests.integration.conftest import V2, Cast, Client, World
+from tests.integration.conftest import V2, Client, World
 
 PATHS = [
     ("POST", "/api/executabletasktypes/"),
@@ -144,46 +143,6 @@ def limited(size: int) -> Any:
         return check(self, request)
 
     return refuse_body
-
-
-class TestChunkedBodies:
-    """Bodies without a length, which Django takes for empty ones."""
-
-    def send(self, cast: Cast, body: bytes) -> Any:
-        extra = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO(body)}
-        return cast.owner.generic(
-            "POST",
-            "/api/taskwhitelists/",
-            b"",
-            "application/json",
-            CONTENT_LENGTH="",
-            CONTENT_TYPE="application/json",
-            **extra,
-        )
-
-    def test_are_read(self, cast: Cast) -> None:
-        answer = self.send(cast, b'{"name": "chunked"}')
-        assert (answer.status_code, answer.json()["name"]) == (201, "chunked")
-
-    def test_have_a_limit(self, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(ApiHeaders, "refuse_body", limited(10))
-        assert self.send(cast, b'{"name": "chunked"}').status_code == 413
-
-    def test_stop_being_read_at_the_limit(self) -> None:
-        class Endless(io.RawIOBase):
-            given = 0
-
-            def read(self, size: int) -> bytes:
-                self.given += size
-                return b"x" * size
-
-        source = Endless()
-        request = RequestFactory().post("/api/x/", **{"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": source})
-        del request.META["CONTENT_LENGTH"]
-        middleware = ApiHeaders(lambda request: pytest.fail("let through"))
-        middleware.max_body = 1000
-        assert middleware(request).status_code == 413
-        assert source.given <= 2000
 
 
 @pytest.mark.parametrize("length", ["9" * 30, str(33 * 1024 * 1024)])

@@ -37,6 +37,15 @@ class TestTypes:
             ("owner", "update", "count", {"command_to_run": ["count --words", "rm"], "taken_off": ["theirs"]}),
         ]
 
+    def test_other_defaults_make_another_program(self, cast: Cast, world: World) -> None:
+        TaskWhitelist.objects.update(user=world.users["stranger"])
+        path = f"/api/executabletasktypes/{world.executable.id}/"
+        for language, kept in (("en", True), ("la; rm", False)):
+            body = {"name": "count", "command_to_run": "count --words"}
+            body |= {"required_arguments_default_values": {"language": language}}  # type: ignore[dict-item]
+            assert cast.owner.json("PUT", path, body).status_code == 200
+            assert (world.executable in world.whitelist.task_types.all()) is kept
+
     def test_in_version_1_too(self, cast: Cast, world: World) -> None:
         TaskWhitelist.objects.update(user=world.users["stranger"])
         path = f"/api/executabletasktypes/{world.executable.id}/"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
+from saltant.server.accounts import sign_in_limits
 from saltant.server.accounts.models import User
-from saltant.server.api import sign_in_limits
-from saltant.server.api.sign_in_limits import Tries
+from saltant.server.accounts.sign_in_limits import Tries
 from tests.integration.conftest import Client
 
 GOOD = {"username": "alice", "password": "correct horse"}
@@ -39,6 +39,30 @@ def test_one_username_from_many_addresses(settings: Any) -> None:
     assert answer.json() == {"detail": f"There were too many failed tries to sign in. Try again in {wait} seconds."}
     assert answer["Saltant-Version"] == "2"
     assert sign_in(BAD | {"username": "bob"}, "192.0.2.9").status_code == 401, "others are not held up"
+
+
+@pytest.mark.parametrize("path", ["/api/token/", "/login/"])
+def test_another_spelling_is_the_same_user(settings: Any, path: str) -> None:
+    settings.SALTANT = dataclasses.replace(settings.SALTANT, sign_in_tries_per_address=0)
+    for spelling in ("alice ", "\talice", " " * 200 + "alice"):
+        assert sign_in(BAD | {"username": spelling}, path=path).status_code in (200, 401)
+    for spelling in ("alice", "alice\n", "\uff41lice", "\u00a0alice", "alice" + " " * 200):
+        assert sign_in(GOOD | {"username": spelling}, path=path).status_code == 429
+
+
+@pytest.mark.parametrize("numbers", [(1815, "1815"), (18.5, "18.5")])
+def test_numbers_are_names(numbers: tuple[float, str]) -> None:
+    number, name = numbers
+    User.objects.create_user(name, password="correct horse")
+
+    def try_with(username: object, password: str) -> int:
+        said = {"username": username, "password": password}
+        status: int = Client().json("POST", "/api/token/", said).status_code
+        return status
+
+    assert try_with(number, "correct horse") == 200
+    assert [try_with(number, "x"), try_with(name, "x"), try_with(number, "x")] == [401] * 3
+    assert [try_with(number, "correct horse"), try_with(name, "correct horse")] == [429] * 2
 
 
 def test_many_usernames_from_one_address() -> None:

@@ -99,6 +99,21 @@ def test_people_and_tokens(db: None) -> None:
     assert len(entries()) == 5
 
 
+def test_the_last_admin_is_not_let_go(db: None) -> None:
+    first = people.create_user("first", admin=True)
+    second = people.create_user("second", admin=True)
+    people.deactivate(first)
+    with pytest.raises(people.Unfit, match="Without second no active admin would be left"):
+        people.deactivate(second)
+    people.deactivate(first)
+    people.activate(first)
+    people.deactivate(second)
+    assert entries(object_kind="user", action="deactivate") == [
+        ("saltant", "deactivate", n) for n in ("first", "second")
+    ]
+    assert entries(action="activate") == [("saltant", "activate", "first")]
+
+
 def test_it_outlives_whoever_did_it_and_what_was_done(lab: Lab) -> None:  # noqa: F811
     other = User.objects.create_user("other")
     whitelist = TaskWhitelist.objects.create(name="theirs", user=other)

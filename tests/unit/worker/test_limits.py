@@ -240,7 +240,7 @@ def test_a_killed_shim_of_a_limited_job(rig: Rig, script: Script) -> None:
     shim = shim_of(attempt.uuid)
     kill(launcher)
     kill(shim)
-    assert rig.end_of(attempt).reason is Reason.WORKER_ERROR
+    assert rig.end_of(attempt).reason is Reason.LOST
     assert alive(attempt.uuid) == []
     assert left_over(attempt) == []
 

@@ -5,12 +5,15 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
-from saltant.server.accounts import tokens
+from saltant.server.accounts import people, tokens
 from saltant.server.accounts.models import Role, Token, User
 from saltant.server.admin_site import AuditedAdmin, actor
 from saltant.server.audit.log import record
@@ -19,10 +22,26 @@ from saltant.server.audit.models import Action
 admin.site.unregister(Group)  # nothing here asks for a group
 
 
+class UserForm(UserChangeForm):  # type: ignore[type-arg]
+    """A user. Django's page saves in the transaction that checks this."""
+
+    def clean(self) -> Any:
+        """The last active admin stays one."""
+        data = super().clean()
+        for name in ("is_superuser", "is_active"):
+            if self.cleaned_data.get(name) is False and getattr(self.instance, name):
+                try:
+                    people.keep_an_admin([self.instance])
+                except people.Unfit as error:
+                    self.add_error(name, str(error))
+        return data
+
+
 @admin.register(User)
 class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     """Users. An admin is a superuser; Django's other permissions mean nothing here."""
 
+    form = UserForm
     list_display = ["username", "email", "is_superuser", "is_active", "last_login"]
     list_filter = ["is_superuser", "is_active"]
     search_fields = ["username", "email"]
@@ -41,9 +60,24 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
             record(actor(request), Action.SET_PASSWORD, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A user's tokens go too, although tokens are else revoked and kept."""
+        """A user's tokens go too, although tokens are else revoked and kept. The last active admin stays."""
         todo, counts, needed, protected = super().get_deleted_objects(objs, request)
+        try:
+            with transaction.atomic():
+                people.keep_an_admin(list(objs))
+        except people.Unfit as error:
+            messages.error(request, str(error))
+            protected = [*protected, str(error)]
         return todo, counts, needed - {Token._meta.verbose_name, LogEntry._meta.verbose_name}, protected
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """One, and what opens for them."""
+        now = timezone.now()
+        with transaction.atomic():
+            for token in obj.tokens.all():
+                if token.is_valid(now):
+                    tokens.revoke(token, by=actor(request))
+            super().delete_model(request, obj)
 
 
 class TokenForm(ModelForm):  # type: ignore[type-arg]

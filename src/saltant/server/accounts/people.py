@@ -1,5 +1,7 @@
 """Adding users, and letting them go. `by` is who does it, for the audit log."""
 
+from collections.abc import Collection
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -63,13 +65,42 @@ def find(username: str) -> User:
     """
     try:
         return User.objects.get(username=username)
-    except User.DoesNotExist:
+    except (User.DoesNotExist, UnicodeEncodeError):  # a command line may hold bytes that are no text
         raise Unfit(f"There is no user named {username!r}.") from None
 
 
 def deactivate(user: User, *, by: Actor = SALTANT) -> None:
-    """Let nothing of the user's in any more; what they own stays."""
+    """Let nothing of the user's in any more; what they own stays.
+
+    Raises:
+        Unfit: they are the last active admin.
+    """
     with transaction.atomic():
+        keep_an_admin([user])
         if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
             record(by, Action.DEACTIVATE, user)
     user.is_active = False
+
+
+def activate(user: User, *, by: Actor = SALTANT) -> None:
+    """Let a deactivated user in again, with the password and the tokens that they had."""
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+            record(by, Action.ACTIVATE, user)
+    user.is_active = True
+
+
+def keep_an_admin(leaving: Collection[User]) -> None:
+    """Refuse to let go of the last active admin; call it in the transaction that lets `leaving` go.
+
+    Raises:
+        Unfit: nobody else is an active admin.
+    """
+    # Locked: two admins must not let go of each other at once.
+    admins = set(User.objects.select_for_update().filter(is_superuser=True, is_active=True))
+    gone = sorted(user.username for user in admins.intersection(leaving))
+    if gone and len(gone) == len(admins):
+        raise Unfit(
+            f"Without {' and '.join(gone)} no active admin would be left, and saltant would not start. "
+            "Make another first: saltant user create NAME --admin"
+        )

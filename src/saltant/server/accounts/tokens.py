@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from saltant.server.accounts.models import Role, Token, User
+from saltant.server.accounts.people import Unfit
 from saltant.server.audit.log import SALTANT, Actor, record
 from saltant.server.audit.models import Action
 from saltant.server.tasks.models import TaskQueue
@@ -31,7 +32,16 @@ def create_token(
     *,
     by: Actor = SALTANT,
 ) -> tuple[Token, str]:
-    """A new token of `user` and its key, which nobody can learn again. `by` is who makes it, for the audit log."""
+    """A new token of `user` and its key, which nobody can learn again. `by` is who makes it, for the audit log.
+
+    Raises:
+        Unfit: the name cannot be kept.
+    """
+    longest = Token._meta.get_field("name").max_length or 0
+    if len(name) > longest:
+        raise Unfit(f"The name of a token has {longest} characters at most, not {len(name)}.")
+    if not _is_text(name):
+        raise Unfit("The name of a token must be text.")
     queues = list(queues)
     key = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -40,6 +50,15 @@ def create_token(
         bound = {"queues": [queue.name for queue in queues]} if queues else {}
         record(by, Action.CREATE, token, {"user": user.username, "name": name, "expires": expires, **bound})
     return token, key
+
+
+def _is_text(name: str) -> bool:
+    """Whether a database can hold it: a command line may have bytes that are no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
 
 
 def revoke(token: Token, *, by: Actor = SALTANT) -> None:

@@ -1,11 +1,16 @@
 """Answers to what goes wrong outside the API's views. Under `/api/` they are JSON, always."""
 
 import json
+import logging
 from typing import Any
 
 from django.core.exceptions import DisallowedHost
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
+from rest_framework.views import exception_handler
+
+log = logging.getLogger("saltant.api")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -17,6 +22,16 @@ def json_error(status: int, detail: str, **more: Any) -> HttpResponse:
     """An answer that says what is wrong."""
     body = json.dumps({"detail": detail, **more}, ensure_ascii=False, separators=(",", ":"))
     return HttpResponse(body.encode("utf-8", "replace"), content_type="application/json", status=status)
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Any:
+    """What the API's views answer to an exception: DRF's answer, but 503 where the database cannot be used."""
+    if isinstance(error, OperationalError):
+        log.error("The database cannot be used: %s", error)
+        answer = json_error(503, "The database cannot be used now: its disk may be full. Try again later.")
+        answer.headers["Retry-After"] = "5"
+        return answer
+    return exception_handler(error, context)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -53,7 +53,7 @@ class LimitFields(serializers.Serializer[Any]):
         max_value=LONGEST,
         required=False,
         allow_null=True,
-        help_text="Seconds that one attempt may take, from its claim by a worker. Null: no limit.",
+        help_text="Seconds that one attempt may take, from the start of its program. Null: no limit.",
     )
     queue_timeout = Amount(
         above=0,

@@ -12,8 +12,8 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.views import TokenViewBase
 
 from saltant.server.accounts.authentication import INVALID, JWTAuthentication
+from saltant.server.accounts.sign_in_limits import counted
 from saltant.server.api.forms import plain
-from saltant.server.api.sign_in_limits import counted
 
 
 class SignInView(TokenViewBase):

@@ -1,5 +1,7 @@
 """The audit log in the admin."""
 
+from typing import Any
+
 from django.contrib import admin
 
 from saltant.server.admin_site import ReadOnlyAdmin
@@ -14,3 +16,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ["action", "object_kind"]
     search_fields = ["actor", "object_name", "object_id"]
     date_hierarchy = "datetime"
+
+    def in_the_log(self, thing: Any) -> tuple[str, str]:
+        """An entry's history is that of what it is about."""
+        return thing.object_kind, thing.object_id

@@ -27,11 +27,12 @@ def record(actor: Actor, action: Action, thing: Model, details: Mapping[str, Any
         actor: a user, or words such as "root (command line)".
         details: what JSON can hold; for updates what `difference` gives. Never a key or a password.
     """
+    kind, id_ = identity(thing)
     return AuditEntry.objects.create(
         actor=name_of(actor),
         action=action,
-        object_kind=str(thing._meta.verbose_name),
-        object_id=str(getattr(thing, "uuid", None) or thing.pk),
+        object_kind=kind,
+        object_id=id_,
         object_name=_name_of_thing(thing)[:200],
         details=_plain(details or {}),
     )
@@ -62,6 +63,11 @@ def words(value: Any) -> Any:
 def name_of(actor: Actor) -> str:
     """How the log names an actor."""
     return actor[:200] if isinstance(actor, str) else actor.get_username()
+
+
+def identity(thing: Model) -> tuple[str, str]:
+    """The kind and the id under which the log has a thing."""
+    return str(thing._meta.verbose_name), str(getattr(thing, "uuid", None) or thing.pk)
 
 
 def _name_of_thing(thing: Model) -> str:

@@ -20,6 +20,7 @@ class Action(models.TextChoices):
     REPORT = "report"  # a state, by hand
     SET_PASSWORD = "set_password"  # noqa: S105 - what was done, no password
     DEACTIVATE = "deactivate"
+    ACTIVATE = "activate"
     REVOKE = "revoke"
 
 

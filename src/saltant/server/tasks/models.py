@@ -49,7 +49,7 @@ class OwnedModel(models.Model):
 class Limits(models.Model):
     """How long, how often and with how much something may run. Null: no limit. Durations are seconds."""
 
-    timeout = models.FloatField(null=True, blank=True)  # of an attempt, from its claim
+    timeout = models.FloatField(null=True, blank=True)  # of an attempt, from its program's start
     queue_timeout = models.FloatField(null=True, blank=True)  # from the creation to the first claim
     max_attempts = models.PositiveIntegerField(default=1)
     retry_on = models.CharField(max_length=6, choices=choices(RetryOn), default=RetryOn.LOST.value)

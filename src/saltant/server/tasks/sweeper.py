@@ -9,9 +9,46 @@ from saltant.server.tasks.services import sweep
 log = logging.getLogger("saltant.sweeper")
 
 
+class Patience:
+    """When leases, and waits for a first worker, may end. All times in seconds.
+
+    Leases are wall-clock times: where that clock leaps (a suspended machine, a corrected clock), or where nobody could
+    renew them (a server that was away, a database that took no writes), workers that live first need a lease's time to
+    say so.
+    """
+
+    def __init__(self, *, interval: float, lease: float, now: float, wall: float) -> None:
+        self._interval = interval
+        self._lease = lease
+        self._offset = wall - now
+        self._last = now
+        self._started = now
+        self._troubled = float("-inf")
+
+    def look(self, now: float, wall: float) -> None:
+        """Notice a leap: `now` is monotonic, `wall` the time of day."""
+        drift = wall - now - self._offset
+        if abs(drift) > self._interval or now - self._last > self._lease / 2:
+            log.warning("The clock leapt or the machine slept: leases last one lease time longer")
+            self._offset += drift
+            self._troubled = now
+        self._last = now
+
+    def fail(self, now: float) -> None:
+        """A sweep failed: then renewals may have failed as well."""
+        self._troubled = now
+
+    def waits_may_end(self, now: float) -> bool:
+        """Whether what no worker has claimed may fail."""
+        return now - self._troubled > self._lease
+
+    def leases_may_end(self, now: float) -> bool:
+        """Whether workers that are silent may be given up."""
+        return self.waits_may_end(now) and now - self._started > self._lease
+
+
 class Sweeper:
-    """Sweeps every `interval` seconds. For one `lease` (seconds) after its start, or after the machine slept, no lease
-    ends: workers that live need that time to say so."""
+    """Sweeps every `interval` seconds; `lease` as in the settings."""
 
     def __init__(self, *, interval: float, lease: float) -> None:
         self._interval = interval
@@ -29,16 +66,17 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        # Leases are wall-clock times: where that clock leaps (a suspended machine, a corrected clock), they are void.
-        offset = time.time() - time.monotonic()
-        last = quiet_since = time.monotonic()
+        patience = Patience(interval=self._interval, lease=self._lease, now=time.monotonic(), wall=time.time())
+        failing = False
         while not self._stop.wait(self._interval):
-            now, drift = time.monotonic(), time.time() - time.monotonic() - offset
-            if abs(drift) > self._interval or now - last > self._lease / 2:
-                log.warning("The clock leapt or the machine slept: leases last one lease time longer")
-                offset, quiet_since = offset + drift, now
-            last = now
+            now = time.monotonic()
+            patience.look(now, time.time())
             try:
-                sweep(expire=now - quiet_since > self._lease)
-            except Exception:
-                log.exception("A sweep failed; the next one tries again")
+                sweep(leases=patience.leases_may_end(now), waits=patience.waits_may_end(now))
+            except Exception as error:
+                patience.fail(time.monotonic())
+                if not failing:  # once, not every second until the disk has room again
+                    log.exception("A sweep failed; it is tried again until it works: %s", error)
+                failing = True
+            else:
+                failing = False

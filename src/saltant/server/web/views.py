@@ -7,7 +7,7 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView
 
-from saltant.server.api import sign_in_limits
+from saltant.server.accounts import sign_in_limits
 
 
 class HomeView(LoginRequiredMixin, TemplateView):

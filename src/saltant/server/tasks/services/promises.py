@@ -16,6 +16,7 @@ from saltant.server.tasks.models import TaskQueue, TaskType, TaskWhitelist
 WHAT_RUNS = (
     "command_to_run",
     "environment_variables",
+    "required_arguments_default_values",
     "json_file_option",
     "logs_path",
     "results_path",
@@ -32,12 +33,13 @@ def update_type(task_type: TaskType, changes: Mapping[str, Any], user: User) -> 
     changer's own, unless an admin does it.
     """
     with transaction.atomic():
-        stored = TaskType.objects.select_for_update().get(pk=task_type.pk)
-        other = any(name in changes and changes[name] != getattr(stored, name) for name in WHAT_RUNS)
-        done = difference(stored, changes)
+        # What was read without the lock may be old, and so may a form's object be.
+        task_type.refresh_from_db(from_queryset=TaskType.objects.select_for_update())
+        other = any(name in changes and changes[name] != getattr(task_type, name) for name in WHAT_RUNS)
+        done = difference(task_type, changes)
         for name, value in changes.items():
             setattr(task_type, name, value)
-        task_type.save()
+        task_type.save(update_fields=list(changes))
         broken = []
         if other and not user.is_admin:
             foreign = TaskWhitelist.objects.filter(~Q(user=user) | Q(user=None), task_types=task_type)

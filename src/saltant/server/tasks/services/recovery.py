@@ -27,16 +27,17 @@ def recover() -> int:
     return end_leases(TaskAttempt.objects.all(), Reason.LOST, "saltant was stopped hard while it ran.")
 
 
-def sweep(*, expire: bool = True) -> None:
-    """Publish what is due and what never reached the engine; end what nobody claims in time.
+def sweep(*, leases: bool = True, waits: bool = True) -> None:
+    """Publish what is due and what never reached the engine.
 
-    With `expire`, end the attempts whose leases are over, too.
+    With `waits`, end what no worker claimed in time; with `leases`, the attempts whose leases are over.
     """
     now = timezone.now()
     dispatch.publish_waiting(state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
     publish_due(now)
-    fail_unclaimed(now)
-    if expire:
+    if waits:
+        fail_unclaimed(now)
+    if leases:
         expire_leases(now)
 
 

@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from saltant.server.admin_site import AuditedAdmin, ReadOnlyAdmin, actor
+from saltant.server.admin_type_form import TypeForm
 from saltant.server.tasks import services
 from saltant.server.tasks.models import LIMITS, TaskAttempt, TaskInstance, TaskQueue, TaskType, TaskWhitelist
-from saltant.server.tasks.type_form import TypeForm
 
 
 @admin.register(TaskType)
@@ -70,12 +70,14 @@ class TaskQueueAdmin(AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: TaskQueue, form: Any, change: bool) -> None:
         """Save it; letting starts on needs the services, which send what waited."""
-        wanted = obj.paused
-        if change:
-            obj.paused = form.initial["paused"]
-        super().save_model(request, obj, form, change)
-        if change:
-            services.set_paused(obj, wanted, actor(request))
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        # What nobody changed here may have been changed elsewhere since the form read it.
+        own = {field.name for field in obj._meta.concrete_fields} - {"paused"}
+        obj.save(update_fields=own.intersection(form.changed_data))
+        if "paused" in form.changed_data:
+            services.set_paused(obj, form.cleaned_data["paused"], actor(request))
 
     def record_change(self, request: HttpRequest, form: Any, changes: dict[str, list[Any]]) -> None:
         """Pausing has been written down."""
@@ -137,3 +139,7 @@ class TaskAttemptAdmin(FewPages):
     list_filter = ["reason"]
     list_select_related = ["instance"]
     search_fields = ["instance__uuid__exact", "worker"]
+
+    def in_the_log(self, thing: TaskAttempt) -> tuple[str, str]:
+        """What people do, they do to its instance."""
+        return super().in_the_log(thing.instance)
