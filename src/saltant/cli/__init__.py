@@ -7,8 +7,10 @@ def main() -> None:
     """Run the command line, or say what it needs."""
     try:
         from saltant.cli.root import cli
+
+        cli(prog_name="saltant")
     except ModuleNotFoundError as error:
-        if error.name != "click":
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "saltant"):
             raise
-        sys.exit("The saltant command needs more than the SDK: pip install 'saltant-py[all]'")
-    cli(prog_name="saltant")
+        sys.exit(f"This needs {package}, which is not installed: pip install 'saltant-py[all]'")
