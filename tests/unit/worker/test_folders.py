@@ -133,6 +133,17 @@ cd "$JOB_LOGS_DIRECTORY"; rm *-stderr.txt; ln -s /etc/passwd *-stderr.txt; chmod
     assert len(list(rig.folders.logs.iterdir())) == len(list(rig.folders.results.iterdir())) == 3
 
 
+def test_an_attempt_that_could_not_start_has_folders_of_its_own(rig: Rig) -> None:
+    uuid = uuid4()
+    for number, missing in ((1, []), (2, ["NO_SUCH_VARIABLE"]), (3, [])):
+        attempt = rig.server.submit(f"/bin/echo {number}", uuid=uuid, number=number, environment_variables=missing)
+        rig.end_of(attempt)
+    logs = rig.folders.logs
+    assert (logs / f"{uuid}.1" / f"{uuid}-stdout.txt").read_text() == "1\n"
+    assert list((logs / f"{uuid}.2").iterdir()) == []
+    assert (logs / str(uuid) / f"{uuid}-stdout.txt").read_text() == "3\n"
+
+
 @pytest.mark.parametrize("what", ["link", "fifo", "file"])
 def test_what_is_no_folder_is_moved_aside_too(rig: Rig, tmp_path: Path, what: str) -> None:
     attempt = Attempt(uuid4(), 2)

@@ -48,12 +48,12 @@ class ExecutableRunner:
         arguments: Path | None = None
         cgroup: Cgroup | None = None
         try:
-            folders = self._folders.of(job.attempt)
+            # First of all: then every attempt has folders of its own, and each one's are filed under its number.
+            folders = self._folders.prepare(job.attempt)
             environment = self._make_environment(job, folders)
             argv = expand_command(job.command_to_run, environment)
             if job.memory is not None or job.cpus is not None:
                 cgroup = self._cgroups.make(f"{job.attempt.uuid}.{job.attempt.number}", job.memory, job.cpus)
-            self._folders.prepare(job.attempt)
             if job.arguments:
                 text = json.dumps(job.arguments)
                 if job.json_file_option:
