@@ -26,7 +26,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "websocket":
+        if scope["type"] == "websocket":  # there are none
             await send({"type": "websocket.close", "code": 1000})
         if scope["type"] != "http":
             return

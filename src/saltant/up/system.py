@@ -55,7 +55,7 @@ class System:
         self._hurry_asked = Event()
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until SIGTERM, SIGINT or SIGHUP.
 
         Raises:
             UpError: it cannot start.
@@ -99,7 +99,7 @@ class System:
         engine.on_cancel = lambda uuid: worker.look()
         lost, waiting = services.recover(), dispatch.publish_waiting()
         if lost or waiting:
-            log.info("%d instances wait; %d were running when saltant was stopped hard and have failed", waiting, lost)
+            log.info("%d instances wait; %d were running when saltant was stopped hard", waiting, lost)
 
         for queue in sorted(set(self._queues or ()) - set(TaskQueue.objects.values_list("name", flat=True))):
             log.warning("There is no queue named %r yet: nothing of it runs until somebody makes it.", queue)

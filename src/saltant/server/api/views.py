@@ -98,7 +98,7 @@ class ReplaceView(DetailView):
 
     def change(self, request: Request, name: str, *, partial: bool) -> HttpResponse:
         """Change the thing as the body says."""
-        request.data  # noqa: B018 - read the body before the transaction: a slow client must not hold up others
+        request.data  # noqa: B018 - parse the body before the transaction: a large one must not hold up others
         with transaction.atomic():
             thing = self.resource.get(name, lock=True)
             check_owner(request, thing)

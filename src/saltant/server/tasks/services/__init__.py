@@ -4,7 +4,7 @@ from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.services.attempts import announce, claim, finish, heartbeat
 from saltant.server.tasks.services.ends import Conflict, is_leased, report, terminate
 from saltant.server.tasks.services.promises import set_paused, update_type
-from saltant.server.tasks.services.recovery import end_leases, recover, sweep
+from saltant.server.tasks.services.recovery import recover, sweep
 from saltant.server.tasks.services.submission import clone, submit, usable_queues
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "announce",
     "claim",
     "clone",
-    "end_leases",
     "finish",
     "heartbeat",
     "is_leased",

@@ -50,13 +50,14 @@ def publish_due(now: datetime) -> int:
 
 def fail_unclaimed(now: datetime) -> int:
     """End what no worker has claimed within its time."""
-    waits = TaskInstance.objects.filter(state__in=WAITING, attempt=1, start_before__lt=now)
-    return sum(_fail_unclaimed(waits.filter(queue_timeout__isnull=own), own, now) for own in (True, False))
-
-
-def _fail_unclaimed(waits: QuerySet[TaskInstance], by_server: bool, now: datetime) -> int:
-    reason = Reason.NEVER_CLAIMED if by_server else Reason.QUEUE_TIMEOUT
-    return waits.update(state=State.FAILED, datetime_finished=now, reason=reason, message=reason.sentence)
+    late = TaskInstance.objects.filter(state__in=WAITING, attempt=1, start_before__lt=now)
+    failed = 0
+    # Without a time of its own, what is over is the server's.
+    for has_no_time, reason in ((True, Reason.NEVER_CLAIMED), (False, Reason.QUEUE_TIMEOUT)):
+        failed += late.filter(queue_timeout__isnull=has_no_time).update(
+            state=State.FAILED, datetime_finished=now, reason=reason, message=reason.sentence
+        )
+    return failed
 
 
 def expire_leases(now: datetime) -> int:
