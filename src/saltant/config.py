@@ -21,11 +21,11 @@ def default_data_dir() -> Path:
     return Path(base).expanduser() / "saltant"
 
 
-def setting(variable: str, help: str, default: Any = None, **kwargs: Any) -> Any:
-    """A dataclass field that is read from `variable`."""
+def setting(variable: str, help: str, default: Any = None, *, secret: bool = False, **kwargs: Any) -> Any:
+    """A dataclass field that is read from `variable`; a `secret` one also from the file that `variable`_FILE names."""
     if "default_factory" not in kwargs:
         kwargs["default"] = default
-    return field(metadata={"variable": variable, "help": help}, **kwargs)
+    return field(metadata={"variable": variable, "help": help, "secret": secret}, repr=not secret, **kwargs)
 
 
 LONGEST = 10 * 365 * 86400
@@ -43,7 +43,44 @@ class Settings:
         default_factory=default_data_dir,
     )
     secret_key: str = setting(
-        "SALTANT_SECRET_KEY", "Signs sessions and JWTs. By default made at the first start and kept in the folder.", ""
+        "SALTANT_SECRET_KEY",
+        "Signs sessions and JWTs. `saltant up` makes it at the first start and keeps it in the folder; "
+        "`saltant server` must be given it, the same for every process on every host.",
+        "",
+        secret=True,
+    )
+    database_url: str = setting(
+        "SALTANT_DATABASE_URL",
+        "The database of `saltant server`: `postgresql://USER:PASSWORD@HOST:5432/NAME`, with `?sslmode=verify-full` "
+        "and other options of libpq. `saltant up` has its own and takes none.",
+        "",
+        secret=True,
+    )
+    broker_url: str = setting(
+        "SALTANT_BROKER_URL",
+        "What carries tickets from `saltant server` to `saltant worker`: `amqp://USER:PASSWORD@HOST:5672/VHOST` "
+        "(RabbitMQ; `amqps://` with TLS) or `redis://:PASSWORD@HOST:6379/0` (`rediss://` with TLS).",
+        "",
+        secret=True,
+    )
+    broker_ca: str = setting(
+        "SALTANT_BROKER_CA",
+        "A file with the certificates that the broker's is signed with, for TLS. The system's by default.",
+        "",
+    )
+    server_url: str = setting(
+        "SALTANT_SERVER_URL", "Where a worker finds its server: `https://saltant.example.org`. `--server` wins.", ""
+    )
+    worker_token: str = setting(
+        "SALTANT_WORKER_TOKEN",
+        "The key that lets a worker in: `saltant token create NAME --role worker --queue QUEUE` makes one.",
+        "",
+        secret=True,
+    )
+    server_ca: str = setting(
+        "SALTANT_SERVER_CA",
+        "A file with the certificates that the server's is signed with, for a worker. The usual ones by default.",
+        "",
     )
     allowed_hosts: list[str] = setting(
         "SALTANT_ALLOWED_HOSTS",
@@ -91,6 +128,11 @@ class Settings:
         "0: it waits for ever.",
         0.0,
     )
+    republish: float = setting(
+        "SALTANT_REPUBLISH",
+        "After how long a ticket that nobody claimed is looked for in the broker, and sent again if it is lost.",
+        10.0,
+    )
     kill_grace: float = setting(
         "SALTANT_KILL_GRACE", "How long a job that is ended has between SIGTERM and SIGKILL.", 5.0
     )
@@ -124,7 +166,7 @@ class Settings:
         if "data_dir" in values:
             values["data_dir"] = values["data_dir"].expanduser()  # a shell leaves `--data-dir=~/x` to us
         for each in fields(cls):
-            text = environ.get(each.metadata["variable"], "").strip()
+            text = _text_of(each.metadata["variable"], environ, secret=each.metadata["secret"])
             if text and each.name not in values:
                 values[each.name] = _parse(each.metadata["variable"], hints[each.name], text)
         settings = cls(**values)
@@ -137,6 +179,8 @@ class Settings:
                 raise SettingsError(f"{variable_of(name)} must be more than 0, not {getattr(self, name)}.")
         if not 0 < self.filter_time <= 60:
             raise SettingsError(f"SALTANT_FILTER_TIME must be more than 0 and at most 60, not {self.filter_time}.")
+        if not 1 <= self.republish <= LONGEST:
+            raise SettingsError(f"SALTANT_REPUBLISH must be at least 1 second, not {self.republish}.")
         if not 1 <= self.lease <= LONGEST:
             raise SettingsError(f"SALTANT_LEASE must be at least 1 second, not {self.lease}.")
         for name in ("sign_in_tries", "sign_in_tries_per_address"):
@@ -165,6 +209,23 @@ def variable_of(name: str) -> str:
     """The environment variable of the setting called `name`."""
     variable: str = next(each.metadata["variable"] for each in fields(Settings) if each.name == name)
     return variable
+
+
+def _text_of(variable: str, environ: Mapping[str, str], *, secret: bool) -> str:
+    """What is set, in the variable itself or, for a secret, in the file that is named instead."""
+    text = environ.get(variable, "").strip()
+    named = environ.get(f"{variable}_FILE", "").strip() if secret else ""
+    if text and named:
+        raise SettingsError(f"{variable} and {variable}_FILE are both set: unset one of them.")
+    if named:
+        try:
+            text = Path(named).expanduser().read_text().strip()
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "it holds no text"
+            raise SettingsError(f"{variable}_FILE names {named}, which cannot be read: {why}.") from None
+        if not text:
+            raise SettingsError(f"{variable}_FILE names {named}, which is empty.")
+    return text
 
 
 def _parse(variable: str, kind: Any, text: str) -> Any:

@@ -26,6 +26,10 @@ class Attempt:
     number: int
 
 
+DEFAULT_PRIORITY = 5
+"""Priorities go from 0, which runs last, to 9, which runs first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """The hint that an attempt may be claimed. Losing or repeating one does no harm."""
@@ -33,13 +37,19 @@ class Ticket:
     attempt: Attempt
     queue: str
     kind: Kind
+    priority: int = DEFAULT_PRIORITY
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """All that a worker needs to run a claimed attempt: the instance's snapshot of its type, arguments and limits.
 
-    `timeout` is in seconds, `memory` in bytes; None: no limit.
+    `timeout` and `lease` are in seconds, `memory` in bytes; None: no limit.
+
+    Attributes:
+        lease: how long the server waits for a heartbeat before it gives the attempt up; None: it is not told.
+        is_retried_when_lost: whether another attempt follows when this one is given up: then a worker that is cut off
+            must end it before.
     """
 
     attempt: Attempt
@@ -54,6 +64,8 @@ class Job:
     timeout: float | None = None
     memory: int | None = None
     cpus: float | None = None
+    lease: float | None = None
+    is_retried_when_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

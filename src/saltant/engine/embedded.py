@@ -52,6 +52,11 @@ class EmbeddedEngine:
             self._pending.discard(ticket.attempt)
             return ticket
 
+    def depth(self, queue: str, kind: Kind) -> int:
+        """How many tickets wait."""
+        with self._changed:
+            return len(self._lanes.get((queue, kind), ()))
+
     def give_back(self, ticket: Ticket) -> None:
         """Queue a ticket again, behind the others."""
         self.publish(ticket)

@@ -2,6 +2,7 @@
 
 from saltant.config import Settings
 from saltant.logs import logging_config
+from saltant.server import databases
 
 SALTANT = Settings.from_env()
 
@@ -64,20 +65,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": SALTANT.data_dir / "saltant.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            # A read-then-write that begins DEFERRED is "database is locked" at once when somebody else writes.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            # FULL: what was answered survives a power cut.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=268435456",
-        },
-    }
-}
+DATABASES = {"default": databases.postgresql(SALTANT) if SALTANT.database_url else databases.sqlite(SALTANT)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

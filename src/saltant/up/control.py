@@ -3,25 +3,30 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from saltant.jobs import Attempt, End, Job, Kind, Ticket
+from saltant.jobs import Attempt, End, Job, Ticket
 from saltant.server.tasks import services
+from saltant.workers import Announcement, Orders
 
 
 class LocalControl:
     """Calls the services directly."""
 
-    def announce(self, worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
-        """Say what `worker` serves."""
-        services.announce(worker, queues, kinds, slots)
+    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
+        """Say what the worker is."""
+        services.announce(said, holding)
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None."""
         return services.claim(ticket, worker)
 
-    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
-        """Renew leases; returns what is to be ended now."""
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+        """Renew leases; returns what to do."""
         return services.heartbeat(worker, running)
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end."""
         return services.finish(attempt, worker, end)
+
+    def leave(self, worker: str, *, draining: bool = False) -> None:
+        """Say that the worker takes nothing any more."""
+        services.leave(worker, draining=draining)

@@ -11,6 +11,7 @@ from saltant.reasons import Reason
 from saltant.worker.control import Control
 from saltant.worker.runners.base import Runner
 from saltant.worker.running import Running
+from saltant.workers import Announcement
 
 log = logging.getLogger("saltant.worker")
 
@@ -232,22 +233,25 @@ class Worker:
             with self._changed:
                 running = list(self._running.values())
             try:
-                to_end = self._control.heartbeat(self.name, {each.attempt: each.started for each in running})
+                orders = self._control.heartbeat(self.name, {each.attempt: each.started for each in running})
             except Exception as error:
                 log.warning("The server cannot be reached: %s", error)
                 delay = min(delay * 2 or _FIRST_DELAY, _LAST_DELAY, self._heartbeat_seconds)
                 continue
             delay = 0.0
             for each in running:
-                if each.attempt in to_end:
+                if each.attempt in orders.to_end:
                     each.end(Reason.CANCELLED, self._kill_grace)
                 each.check()
+
+    def _announcement(self) -> Announcement:
+        return Announcement(worker=self.name, queues=self._queues, kinds=list(self._runners), slots=len(self._slots))
 
     def _announce(self) -> None:
         delay = _FIRST_DELAY
         while not self._abandoned.is_set():
             try:
-                self._control.announce(self.name, self._queues, self._runners, len(self._slots))
+                self._control.announce(self._announcement())
                 break
             except Exception as error:
                 log.warning("The server cannot be reached: %s", error)

@@ -11,6 +11,7 @@ from saltant.reasons import Reason
 from saltant.server.tasks import services
 from saltant.server.tasks.models import LIMITS, TaskAttempt
 from saltant.states import State
+from saltant.workers import Announcement
 from tests.integration.api.test_task_instances import KEYS
 from tests.integration.conftest import V2, Cast, Client, World
 
@@ -100,9 +101,9 @@ def test_why_one_waits(owner: Client, world: World, django_assert_num_queries: A
     world.instance.state = State.PUBLISHED
     world.instance.save()
     assert added(owner, world)["waiting"] == "No worker serves the queue 'queue' now."
-    services.announce("docker only", ["queue"], [Kind.DOCKER], 1)
+    services.announce(Announcement(worker="docker only", queues=["queue"], kinds=[Kind.DOCKER]))
     assert added(owner, world)["waiting"] == "No worker of the queue 'queue' can run executables."
-    services.announce("all", None, list(Kind), 1)
+    services.announce(Announcement(worker="all", kinds=list(Kind)))
     assert added(owner, world)["waiting"] == "It waits for a free slot on a worker."
     world.instance.start_after = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
     world.instance.save()

@@ -11,6 +11,7 @@ from saltant.server.tasks import services, waiting
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.server.tasks.services.recovery import expire_leases
 from saltant.states import State
+from saltant.workers import Announcement
 from tests.integration.tasks.conftest import Lab
 
 DONE = End(Reason.EXITED, exit_code=0, cpu_seconds=0.5)
@@ -78,8 +79,8 @@ def test_a_heartbeat_renews_and_brings_cancels(lab: Lab) -> None:
     before = kept.attempts.get().lease_expires
     services.terminate(instance=cancelled, user=lab.user)
     foreign = Attempt(uuid4(), 1)
-    to_end = services.heartbeat("w1", dict.fromkeys([attempt_of(kept), attempt_of(cancelled), foreign]))
-    assert to_end == {attempt_of(cancelled), foreign}
+    orders = services.heartbeat("w1", dict.fromkeys([attempt_of(kept), attempt_of(cancelled), foreign]))
+    assert orders.to_end == {attempt_of(cancelled), foreign}
     after = kept.attempts.get().lease_expires
     assert before is not None
     assert after is not None
@@ -89,7 +90,7 @@ def test_a_heartbeat_renews_and_brings_cancels(lab: Lab) -> None:
 def test_a_heartbeat_of_another_worker_renews_nothing(lab: Lab) -> None:
     instance = lab.claim("w1")
     before = instance.attempts.get().lease_expires
-    assert services.heartbeat("w2", {attempt_of(instance): None}) == {attempt_of(instance)}
+    assert services.heartbeat("w2", {attempt_of(instance): None}).to_end == {attempt_of(instance)}
     assert instance.attempts.get().lease_expires == before
 
 
@@ -132,9 +133,9 @@ def test_an_instance_says_why_it_waits(lab: Lab) -> None:
         return waiting.explain("published", kind, "queue", waiting.live_workers())
 
     assert why(Kind.EXECUTABLE) == "No worker serves the queue 'queue' now."
-    services.announce("w1", ["other"], [Kind.EXECUTABLE], 1)
+    services.announce(Announcement(worker="w1", queues=["other"], kinds=[Kind.EXECUTABLE]))
     assert why(Kind.EXECUTABLE) == "No worker serves the queue 'queue' now."
-    services.announce("w1", None, [Kind.EXECUTABLE], 1)
+    services.announce(Announcement(worker="w1", kinds=[Kind.EXECUTABLE]))
     assert why(Kind.EXECUTABLE) == "It waits for a free slot on a worker."
     assert why(Kind.DOCKER) == "No worker of the queue 'queue' can run Docker containers."
     assert waiting.explain("running", Kind.DOCKER, "queue", []) is None

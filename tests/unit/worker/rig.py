@@ -22,6 +22,7 @@ from saltant.worker.leftovers import LAUNCHER_VARIABLE, environment_of
 from saltant.worker.loop import Worker
 from saltant.worker.run_as import RunAs
 from saltant.worker.runners import Tools, make_runners
+from saltant.workers import Announcement, Orders
 
 BOUND = 30.0  # seconds after which a test gives up waiting
 
@@ -80,6 +81,7 @@ class Server:
         self.ends: dict[Attempt, End] = {}
         self.heartbeats: list[list[Attempt]] = []
         self.announced: list[tuple[Any, ...]] = []
+        self.left: list[bool] = []
         self.troubles: dict[str, int] = {}
         self.closed = False
         self.after_claim: Callable[[Attempt], None] = lambda attempt: None
@@ -108,9 +110,9 @@ class Server:
             self.closed = True
             self.changed.notify_all()
 
-    def announce(self, worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
+    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
         self.trouble("announce")
-        self.announced.append((worker, queues, set(kinds), slots))
+        self.announced.append((said.worker, said.queues, set(said.kinds), said.slots))
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         self.trouble("claim")
@@ -122,12 +124,15 @@ class Server:
         self.after_claim(ticket.attempt)
         return job
 
-    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
         self.trouble("heartbeat")
         with self.changed:
             self.heartbeats.append(list(running))
             self.changed.notify_all()
-            return self.cancelled & set(self.heartbeats[-1])
+            return Orders(self.cancelled & set(self.heartbeats[-1]))
+
+    def leave(self, worker: str, *, draining: bool = False) -> None:
+        self.left.append(draining)
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         self.trouble("finish")

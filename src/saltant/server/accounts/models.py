@@ -11,6 +11,10 @@ from django.utils import timezone
 class User(AbstractUser):
     """Somebody who signs in. An admin is a superuser."""
 
+    max_running = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many of the user's instances run at once. Empty: no limit."
+    )
+
     @property
     def is_admin(self) -> bool:
         """Whether this user may do everything."""

@@ -12,7 +12,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from saltant.jobs import Kind
+from saltant.jobs import DEFAULT_PRIORITY, Kind
 from saltant.reasons import Reason, RetryOn
 from saltant.server.tasks.fields import JSONTextField
 from saltant.states import State
@@ -47,7 +47,7 @@ class OwnedModel(models.Model):
 
 
 class Limits(models.Model):
-    """How long, how often and with how much something may run. Null: no limit. Durations are seconds."""
+    """How long, how often, with how much and how soon something may run. Null: no limit. Durations are seconds."""
 
     timeout = models.FloatField(null=True, blank=True)  # of an attempt, from its program's start
     queue_timeout = models.FloatField(null=True, blank=True)  # from the creation to the first claim
@@ -56,6 +56,7 @@ class Limits(models.Model):
     retry_delay = models.FloatField(default=5.0)  # before the second attempt; doubled before each one after it
     memory = models.BigIntegerField(null=True, blank=True)  # bytes
     cpus = models.FloatField(null=True, blank=True)
+    priority = models.PositiveSmallIntegerField(default=DEFAULT_PRIORITY)  # 0 runs last, 9 first
 
     class Meta:
         abstract = True
@@ -121,6 +122,7 @@ class TaskQueue(OwnedModel):
     runs_singularity_container_tasks = models.BooleanField(default=True)
     active = models.BooleanField(default=True)  # off: nothing new is put on it
     paused = models.BooleanField(default=False)  # on: nothing of it is started, either
+    max_running = models.PositiveIntegerField(null=True, blank=True)  # of its instances at once; null: no limit
     whitelists: "models.ManyToManyField[TaskWhitelist, Any]" = models.ManyToManyField(TaskWhitelist, blank=True)
 
     class Meta:
@@ -143,6 +145,8 @@ class TaskInstance(OwnedModel, Limits):
 
     `attempt` is the number of the attempt that may be claimed or is running. While it is leased, a row of
     `TaskAttempt` with that number holds the lease. Only `tasks.services` writes `state`.
+
+    `held_back` is set while it waits for a limit: its ticket was used up, and it gets a new one when there is room.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -160,6 +164,8 @@ class TaskInstance(OwnedModel, Limits):
     attempt = models.PositiveIntegerField(default=1)
     start_after = models.DateTimeField(null=True)  # set while its next attempt waits: its ticket is sent then
     start_before = models.DateTimeField(null=True)  # it fails if no worker has ever claimed it by then
+    datetime_published = models.DateTimeField(null=True)  # when a broker last took its ticket
+    held_back = models.BooleanField(default=False)
     datetime_cancelled = models.DateTimeField(null=True, blank=True)
     cancelled_by = models.CharField(max_length=150, blank=True, default="")
     reason = models.CharField(max_length=20, choices=choices(Reason), blank=True, default="")
@@ -174,6 +180,11 @@ class TaskInstance(OwnedModel, Limits):
                 fields=["state", "id"],
                 name="instance_unfinished",
                 condition=models.Q(state__in=[state.value for state in State if not state.is_finished]),
+            ),
+            models.Index(
+                fields=["task_queue", "-priority", "id"],
+                name="instance_held_back",
+                condition=models.Q(held_back=True),
             ),
         ]
 
@@ -217,10 +228,20 @@ class Worker(models.Model):
     """A worker, and what it said when it last spoke."""
 
     name = models.CharField(max_length=200, unique=True)
+    identity = models.CharField(max_length=64, blank=True, default="")  # of its folder: tells two of one name apart
+    host = models.CharField(max_length=255, blank=True, default="")
+    version = models.CharField(max_length=50, blank=True, default="")
     queues: Any = JSONTextField(null=True)  # null: every queue
     kinds: Any = JSONTextField(default=list)
     slots = models.PositiveIntegerField()
+    cpus = models.FloatField(null=True)  # that its jobs may ask for together; null: not counted
+    memory = models.BigIntegerField(null=True)  # bytes, likewise
+    gpus: Any = JSONTextField(default=list)
+    datetime_announced = models.DateTimeField(default=timezone.now)
     datetime_heartbeat = models.DateTimeField()
+    drain = models.BooleanField(default=False)  # somebody asked it to take nothing new, and to leave
+    draining = models.BooleanField(default=False)  # it said that it does
+    datetime_left = models.DateTimeField(null=True)  # when it said goodbye; null: it has not
 
     class Meta:
         ordering: ClassVar = ["id"]

@@ -4,20 +4,33 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from saltant.jobs import Attempt, End, Job, Kind, Ticket
+from saltant.jobs import Attempt, End, Job, Ticket
+from saltant.workers import Announcement, Orders
 
 
 class Control(Protocol):
     """The server, as a worker sees it. Every call may be made from any thread."""
 
-    def announce(self, worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
-        """Say what `worker` serves: `queues` (None: every queue), `kinds`, and how many jobs at once."""
+    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
+        """Say what this worker is.
+
+        Args:
+            said: all of it.
+            holding: at a start, the attempts of an earlier life whose ends it still has to report: whatever else it
+                had claimed is lost. None: it says itself again, and what it holds stays.
+
+        Raises:
+            Refused: the server does not take it; trying again is of no use.
+        """
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
-        """Take the attempt, or None: somebody has it, it ended, or it may not start."""
+        """Take the attempt, or None: somebody has it, it ended, or it may not start (the server sends a new ticket)."""
 
-    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
-        """Renew the leases of `running`, told with their programs' starts; returns those that are to be ended now."""
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+        """Renew the leases of `running`, told with their programs' starts; returns what to do."""
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end; False if the server had given the attempt up already."""
+
+    def leave(self, worker: str, *, draining: bool = False) -> None:
+        """Say that this worker takes nothing any more: `draining` while something still runs, and again at its end."""

@@ -1,7 +1,7 @@
 """Everything that changes an instance. API, pages, engines and the sweeper call these and write no state themselves."""
 
 from saltant.server.tasks.arguments import Refused
-from saltant.server.tasks.services.attempts import announce, claim, finish, heartbeat
+from saltant.server.tasks.services.attempts import announce, claim, finish, heartbeat, leave
 from saltant.server.tasks.services.ends import Conflict, is_leased, report, terminate
 from saltant.server.tasks.services.promises import set_paused, update_type
 from saltant.server.tasks.services.recovery import recover, sweep
@@ -16,6 +16,7 @@ __all__ = [
     "finish",
     "heartbeat",
     "is_leased",
+    "leave",
     "recover",
     "report",
     "set_paused",

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,6 +16,7 @@ from saltant.reasons import LOSSES, Reason, RetryOn
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
 from saltant.server.tasks.services import statements
 from saltant.states import State
+from saltant.workers import Announcement, Orders
 
 log = logging.getLogger("saltant.attempts")
 
@@ -22,10 +24,26 @@ LONGEST_DELAY = 3600.0
 """Seconds that a next attempt waits at most, however often it failed."""
 
 
-def announce(worker: str, queues: Collection[str] | None, kinds: Collection[Kind], slots: int) -> None:
-    """Record what `worker` serves: `queues` (None: every queue), `kinds`, and how many jobs at once."""
-    serves = {"queues": None if queues is None else sorted(queues), "kinds": sorted(kinds), "slots": slots}
-    Worker.objects.update_or_create(name=worker, defaults={**serves, "datetime_heartbeat": timezone.now()})
+def announce(said: Announcement, holding: Collection[Attempt] | None = None) -> None:
+    """Record what a worker is. At its start, `holding` tells what it has ended and not reported yet.
+
+    Raises:
+        Refused: it is too old, too new, or another worker of its name is there.
+    """
+    now = timezone.now()
+    said_of_itself: dict[str, Any] = {
+        "identity": said.identity,
+        "host": said.host,
+        "version": said.version,
+        "queues": None if said.queues is None else sorted(said.queues),
+        "kinds": sorted(said.kinds),
+        "slots": said.slots,
+        "cpus": said.cpus,
+        "memory": said.memory,
+        "gpus": list(said.gpus),
+        "datetime_heartbeat": now,
+    }
+    Worker.objects.update_or_create(name=said.worker, defaults=said_of_itself)
 
 
 def claim(ticket: Ticket, worker: str) -> Job | None:
@@ -50,7 +68,7 @@ def claim(ticket: Ticket, worker: str) -> Job | None:
     )
 
 
-def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> set[Attempt]:
+def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
     """Renew the leases of `running`, told with their programs' starts, as far as those are known.
 
     Returns those to be ended now: cancelled, or not this worker's any more.
@@ -58,7 +76,7 @@ def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> set[At
     now = timezone.now()
     Worker.objects.filter(name=worker).update(datetime_heartbeat=now)
     if not running:
-        return set()
+        return Orders()
     held = TaskAttempt.objects.filter(
         worker=worker, lease_expires__isnull=False, instance__uuid__in={attempt.uuid for attempt in running}
     )
@@ -70,7 +88,12 @@ def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> set[At
     for attempt, (pk, known, _) in leases.items():
         if known is None and running.get(attempt) is not None:
             leased.filter(pk=pk).update(datetime_started=running[attempt])
-    return {attempt for attempt in running if attempt not in leases or leases[attempt][2] is not None}
+    return Orders({attempt for attempt in running if attempt not in leases or leases[attempt][2] is not None})
+
+
+def leave(worker: str, *, draining: bool = False) -> None:
+    """Record that a worker takes nothing any more: it is `draining`, or gone."""
+    Worker.objects.filter(name=worker).update(draining=True, **({} if draining else {"datetime_left": timezone.now()}))
 
 
 def finish(attempt: Attempt, worker: str, end: End) -> bool:
