@@ -25,6 +25,7 @@ SECRETS = re.compile(
     r"saltant_[\w-]{20,}"  # our keys
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # JWTs
     r"|(?<=token )[\w.~+/-]{16,}=*|(?<=bearer )[\w.~+/-]{16,}=*"  # headers
+    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # users and passwords in URLs
     # form fields, query parameters and JSON
     r"|(?<=password=)[^&\s]+|(?<=\"password\": \")(?:[^\"\\]|\\.)*|(?<='password': ')(?:[^'\\]|\\.)*",
     re.IGNORECASE,

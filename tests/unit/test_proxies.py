@@ -4,7 +4,7 @@ import pytest
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from saltant.server.https_only import is_local
-from saltant.up.proxies import as_seen
+from saltant.serving.proxies import as_seen
 
 
 @pytest.mark.parametrize("trusted", ["192.0.2.7", "192.0.2.0/24"])

@@ -1,4 +1,4 @@
-"""How commands that work on a folder reach its database."""
+"""How commands that work on a database reach it: PostgreSQL where it is set, or that of a folder."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ from saltant.up.folder import DataFolder
 
 
 def on_folder(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option --data-dir, and set Django up over that folder before it runs."""
+    """Give a command the option --data-dir, and set Django up over that folder, or PostgreSQL, before it runs."""
 
     @click.option("--data-dir", type=click.Path(path_type=Path), help="The folder of the `saltant up` that is meant.")
     @wraps(command)
@@ -26,14 +26,24 @@ def on_folder(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_database(data_dir: Path | None) -> None:
-    """Set Django up over the folder, whether an `up` is running there or not."""
+    """Set Django up over the database that is meant, whether a server is running there or not.
+
+    `data_dir` is one that was named; without, SALTANT_DATABASE_URL goes before the usual folder.
+    """
     try:
-        folder = DataFolder(Settings.from_env(data_dir=data_dir).data_dir)
+        settings = Settings.from_env(data_dir=data_dir)
+        if settings.database_url and data_dir is None:
+            _set_up_postgresql(settings)
+            return
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    os.environ.pop(variable_of("database_url"), None)
+    os.environ.pop(f"{variable_of('database_url')}_FILE", None)
+    folder = DataFolder(settings.data_dir)
     if not folder.database.exists():
         raise click.ClickException(
             f"{folder.path} is not a saltant folder yet. Run `saltant up` once, or name its folder."
+            " For the database of a `saltant server`, set SALTANT_DATABASE_URL."
         )
     if not os.access(folder.database, os.R_OK | os.W_OK):
         raise click.ClickException(
@@ -41,6 +51,23 @@ def open_database(data_dir: Path | None) -> None:
         )
     os.umask(0o077)
     os.environ[variable_of("data_dir")] = str(folder.path)
+    _set_up_django()
+
+
+def _set_up_postgresql(settings: Settings) -> None:
+    from saltant.serving.database import problem
+
+    why = problem(settings)
+    if why is not None:
+        raise click.ClickException(why)
+    _set_up_django()
+    from saltant.server.health import missing_migrations
+
+    if missing_migrations():
+        raise click.ClickException("The database lacks migrations: run `saltant migrate`.")
+
+
+def _set_up_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "saltant.server.settings"
     import django
 

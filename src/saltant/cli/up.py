@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from saltant.config import Settings, SettingsError
+from saltant.serving import CannotStart
 from saltant.up.folder import UpError
 
 
@@ -48,10 +49,14 @@ def up(
         raise click.BadParameter("it must be a number of seconds.", param_hint="--grace")
     try:
         settings = Settings.from_env(data_dir=data_dir, run_as=run_as)
+        if settings.database_url:
+            raise UpError(
+                "SALTANT_DATABASE_URL is set, but `saltant up` keeps its own database: unset it, or use `saltant server`."
+            )
         from saltant.up.system import System
 
         System(settings, host=host, port=port, slots=concurrency or usable_cpus(), queues=queues, grace=grace).run()
-    except (UpError, SettingsError) as error:
+    except (UpError, CannotStart, SettingsError) as error:
         raise click.ClickException(str(error)) from None
 
 

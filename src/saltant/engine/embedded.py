@@ -1,7 +1,8 @@
 """Tickets within one process: the engine of `saltant up`."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Collection
+from heapq import heappop, heappush
 from itertools import count
 from threading import Condition
 from uuid import UUID
@@ -10,13 +11,16 @@ from saltant.jobs import Attempt, Kind, Ticket
 
 
 class EmbeddedEngine:
-    """Hands each ticket to one taker, first come, first served. It keeps nothing: a start refills it."""
+    """Hands each ticket to one taker: the highest priority first, and of equals the oldest.
+
+    It keeps nothing: a start refills it.
+    """
 
     is_lossless = True
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._lanes: defaultdict[tuple[str, Kind], deque[tuple[int, Ticket]]] = defaultdict(deque)
+        self._lanes: defaultdict[tuple[str, Kind], list[tuple[int, int, Ticket]]] = defaultdict(list)
         self._pending: set[Attempt] = set()
         self._order = count()
         self._closed = False
@@ -27,7 +31,7 @@ class EmbeddedEngine:
         with self._changed:
             if ticket.attempt not in self._pending:
                 self._pending.add(ticket.attempt)
-                self._lanes[ticket.queue, ticket.kind].append((next(self._order), ticket))
+                heappush(self._lanes[ticket.queue, ticket.kind], (-ticket.priority, next(self._order), ticket))
                 self._changed.notify_all()
 
     def cancel(self, uuid: UUID) -> None:
@@ -40,13 +44,13 @@ class EmbeddedEngine:
     def take(
         self, queues: Collection[str] | None, kinds: Collection[Kind], timeout: float | None = None
     ) -> Ticket | None:
-        """The oldest ticket of `queues` (None: every queue) and `kinds`; None after `timeout` seconds or a close."""
+        """The first in line of `queues` (None: every queue) and `kinds`; None after `timeout` seconds or a close."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._first(queues, kinds) is not None, timeout)
             lane = None if self._closed else self._first(queues, kinds)
             if lane is None:
                 return None
-            _, ticket = self._lanes[lane].popleft()
+            *_, ticket = heappop(self._lanes[lane])
             if not self._lanes[lane]:
                 del self._lanes[lane]
             self._pending.discard(ticket.attempt)
@@ -58,7 +62,7 @@ class EmbeddedEngine:
             return len(self._lanes.get((queue, kind), ()))
 
     def give_back(self, ticket: Ticket) -> None:
-        """Queue a ticket again, behind the others."""
+        """Queue a ticket again, behind the others of its priority."""
         self.publish(ticket)
 
     def close(self) -> None:
@@ -69,4 +73,4 @@ class EmbeddedEngine:
 
     def _first(self, queues: Collection[str] | None, kinds: Collection[Kind]) -> tuple[str, Kind] | None:
         lanes = [lane for lane in self._lanes if lane[1] in kinds and (queues is None or lane[0] in queues)]
-        return min(lanes, key=lambda lane: self._lanes[lane][0][0], default=None)
+        return min(lanes, key=lambda lane: self._lanes[lane][0][:2], default=None)

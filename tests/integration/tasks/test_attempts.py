@@ -130,7 +130,7 @@ def test_deleting_a_user_takes_no_instance_along(lab: Lab) -> None:
 
 def test_an_instance_says_why_it_waits(lab: Lab) -> None:
     def why(kind: Kind) -> str | None:
-        return waiting.explain("published", kind, "queue", waiting.live_workers())
+        return waiting.explain(waiting.Facts("published", kind, "queue"), waiting.live_workers())
 
     assert why(Kind.EXECUTABLE) == "No worker serves the queue 'queue' now."
     services.announce(Announcement(worker="w1", queues=["other"], kinds=[Kind.EXECUTABLE]))
@@ -138,4 +138,4 @@ def test_an_instance_says_why_it_waits(lab: Lab) -> None:
     services.announce(Announcement(worker="w1", kinds=[Kind.EXECUTABLE]))
     assert why(Kind.EXECUTABLE) == "It waits for a free slot on a worker."
     assert why(Kind.DOCKER) == "No worker of the queue 'queue' can run Docker containers."
-    assert waiting.explain("running", Kind.DOCKER, "queue", []) is None
+    assert waiting.explain(waiting.Facts("running", Kind.DOCKER, "queue"), []) is None

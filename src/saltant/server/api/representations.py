@@ -14,10 +14,14 @@ from typing import Any
 from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, QuerySet, TextField
 from rest_framework import serializers
 
+from saltant.server.api import worker_state
 from saltant.server.api.fields import IdListField, JSONValue
 from saltant.server.api.serializers_v2 import InstanceSerializerV2, WaitingField
+from saltant.server.api.worker_serializers import RunningField, WorkerStateField
 from saltant.server.tasks import waiting
 from saltant.server.tasks.fields import JSONTextField
+from saltant.server.tasks.models import TaskAttempt
+from saltant.server.tasks.services.leases import live_since
 from saltant.states import WAITING, State
 
 Encoder = Callable[[Any], str]
@@ -68,8 +72,18 @@ ENCODERS: list[tuple[type[Any], Encoder]] = [
 EMPTY_IS_NULL = frozenset({"reason", "cancelled_by"})
 """Keys whose columns have "" where there is nothing to say."""
 
-WAITING_NEEDS = ["state", "kind", "task_queue__name", "task_queue__paused", "start_after"]
-"""The columns that `waiting` is found out from."""
+
+@dataclass(frozen=True)
+class Computed:
+    """What no column holds.
+
+    Attributes:
+        needs: the columns that it is found out from.
+        prepare: makes the encoder of ids, for some rows: id to what it needs.
+    """
+
+    needs: Sequence[str]
+    prepare: Callable[[Mapping[int, Row]], Encoder]
 
 
 @dataclass(frozen=True)
@@ -80,15 +94,15 @@ class Column:
     path: str
     encoder: Encoder
     ids: IdListField | None = None
-    waiting: bool = False
+    computed: Computed | None = None
 
     @classmethod
     def of(cls, key: str, source: "serializers.Field[Any, Any, Any, Any]") -> "Column":
         """The column of a serializer's field."""
         if isinstance(source, IdListField):
             return cls(key, "pk", _number, ids=source)
-        if isinstance(source, WaitingField):
-            return cls(key, "pk", _text, waiting=True)
+        if type(source) in COMPUTED:
+            return cls(key, "pk", _text, computed=COMPUTED[type(source)])
         encoder = next(encoder for kind, encoder in ENCODERS if isinstance(source, kind))
         if key in EMPTY_IS_NULL:
             encoder = _text_or_null
@@ -130,9 +144,15 @@ class Representation:
 
     @cached_property
     def extra(self) -> list[str]:
-        """Columns that follow those of the body, for `waiting` and for the next chunk of a long list."""
-        needed = WAITING_NEEDS if any(column.waiting for column in self.columns) else []
+        """Columns that follow those of the body, for what is computed and for the next chunk of a long list."""
+        needed = [name for column in self.columns if column.computed for name in column.computed.needs]
         return [*needed, self.order.removeprefix("-")]
+
+    def needs_of(self, computed: Computed) -> slice:
+        """Where a row has what `computed` needs."""
+        every = [column.computed for column in self.columns if column.computed]
+        start = len(self.columns) + sum(len(each.needs) for each in every[: every.index(computed)])
+        return slice(start, start + len(computed.needs))
 
     def rows(self, queryset: QuerySet[Any]) -> QuerySet[Any, Row]:
         """The rows of `queryset`, as `encode` takes them."""
@@ -158,8 +178,9 @@ class Representation:
     def _encoder(self, column: Column, position: int, rows: Sequence[Row]) -> Encoder:
         if column.ids is not None:
             return _ids(self.model, column.ids, [row[position] for row in rows])
-        if column.waiting:
-            return _waiting({row[position]: row[-len(WAITING_NEEDS) - 1 : -1] for row in rows})
+        if column.computed is not None:
+            needs = self.needs_of(column.computed)
+            return column.computed.prepare({row[position]: row[needs] for row in rows})
         return column.encoder
 
 
@@ -192,9 +213,34 @@ def _ids(model: type[Model], relation: IdListField, owners: Sequence[int]) -> En
 def _waiting(rows: Mapping[int, Row]) -> Encoder:
     """Encodes an instance's id as the reason why it waits, or null: one query, if any of `rows` waits for workers."""
     workers = waiting.live_workers() if any(row[0] == State.PUBLISHED for row in rows.values()) else []
-    why = {
-        pk: waiting.explain(state, kind, queue, workers, paused=paused, start_after=start_after)
-        for pk, (state, kind, queue, paused, start_after) in rows.items()
-        if state in WAITING
-    }
+    facts = {pk: waiting.Facts(*row) for pk, row in rows.items() if row[0] in WAITING}
+    why = {pk: waiting.explain(each, workers) for pk, each in facts.items()}
     return lambda pk: _text(why.get(pk))
+
+
+def _worker_states(rows: Mapping[int, Row]) -> Encoder:
+    """Encodes a worker's id as its state now."""
+    since = live_since()
+    states = {pk: worker_state.state_of(*needs, since=since) for pk, needs in rows.items()}
+    return lambda pk: _plain(states[pk])
+
+
+def _running(rows: Mapping[int, Row]) -> Encoder:
+    """Encodes a worker's id as the list of what it holds leases for: one query for all of `rows`."""
+    held = TaskAttempt.objects.filter(worker__in=[name for (name,) in rows.values()], lease_expires__isnull=False)
+    columns = ("worker", "instance__uuid", "instance__name", "instance__task_queue__private", "number")
+    found: dict[str, list[str]] = {}
+    for worker, uuid, name, private, number, since in held.order_by("pk").values_list(*columns, "datetime_claimed"):
+        # What runs on a private queue is its owner's business.
+        named = "null" if private else _text(name)
+        one = f'{{"uuid":"{uuid}","name":{named},"attempt":{number},"since":{_moment(since)}}}'
+        found.setdefault(worker, []).append(one)
+    return lambda pk: f"[{','.join(found.get(rows[pk][0], ()))}]"
+
+
+COMPUTED: Mapping[type[Any], Computed] = {
+    WaitingField: Computed(waiting.NEEDS, _waiting),
+    WorkerStateField: Computed(worker_state.NEEDS, _worker_states),
+    RunningField: Computed(("name",), _running),
+}
+"""The fields that no column holds."""

@@ -2,20 +2,30 @@
 
 import logging
 
+from django.db.models import Q
+
 from saltant.engine import Engine, EngineUnavailable
 from saltant.jobs import Attempt, Kind, Ticket
+from saltant.server.tasks.courier import Courier
 from saltant.server.tasks.models import TaskInstance
 from saltant.states import WAITING, State
 
 log = logging.getLogger("saltant.dispatch")
 
+COLUMNS = ("pk", "uuid", "attempt", "kind", "priority", "state", "task_queue__name")
+"""What a ticket is made from."""
+
 _engine: Engine | None = None
+_courier: Courier | None = None
 
 
 def use(engine: Engine | None) -> None:
-    """Set the engine of this process."""
-    global _engine
+    """Set the engine of this process. One that may fail is served by a thread of its own, so that nobody waits."""
+    global _engine, _courier
+    if _courier is not None:
+        _courier.close()
     _engine = engine
+    _courier = None if engine is None or engine.is_lossless else Courier(engine)
 
 
 def engine() -> Engine:
@@ -39,7 +49,10 @@ def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
 
     Returns False if the engine could not take it: then the sweeper tries again.
     """
-    ticket = Ticket(Attempt(instance.uuid, instance.attempt), queue, Kind(instance.kind))
+    attempt = Attempt(instance.uuid, instance.attempt)
+    ticket = Ticket(attempt, queue, Kind(instance.kind), instance.priority)
+    if _courier is not None:
+        return _courier.publish(instance.pk, ticket)
     try:
         engine().publish(ticket)
     except EngineUnavailable as error:
@@ -51,20 +64,33 @@ def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
     return True
 
 
-def publish_waiting(**filters: object) -> int:
-    """Send the tickets of all waiting instances that match, oldest first; returns how many were sent."""
-    waiting = TaskInstance.objects.filter(state__in=WAITING, start_after=None, task_queue__paused=False, **filters)
-    columns = ("pk", "uuid", "attempt", "kind", "state", "task_queue__name")
+def publish_waiting(limit: int | None = None, *conditions: Q, **filters: object) -> int:
+    """Send the tickets of waiting instances that match, first in line first; returns how many were sent."""
+    waiting = TaskInstance.objects.filter(
+        *conditions, state__in=WAITING, start_after=None, held_back=False, task_queue__paused=False, **filters
+    )
     sent = 0
-    for instance in waiting.order_by("id").select_related("task_queue").only(*columns).iterator():
+    rows = waiting.order_by("-priority", "id") if limit is not None else waiting.order_by("id")
+    for instance in rows.select_related("task_queue").only(*COLUMNS)[:limit].iterator():
         if not publish(instance, instance.task_queue.name, State(instance.state)):
             break
         sent += 1
     return sent
 
 
+def at_once() -> int | None:
+    """How many tickets may be sent while somebody waits: all to a lossless engine, else as many as pay off.
+
+    The sweeper finds the others.
+    """
+    return None if _courier is None else 2000
+
+
 def cancel(instance: TaskInstance) -> None:
     """Hurry a cancel on its way. Heartbeats bring it too, so a lost hint costs only time."""
+    if _courier is not None:
+        _courier.cancel(instance.uuid)
+        return
     try:
         engine().cancel(instance.uuid)
     except EngineUnavailable as error:

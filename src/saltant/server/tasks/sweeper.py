@@ -4,6 +4,9 @@ import logging
 import time
 from threading import Event, Thread
 
+from django.db import OperationalError, connection
+
+from saltant.server.tasks.leadership import Leadership
 from saltant.server.tasks.services import sweep
 
 log = logging.getLogger("saltant.sweeper")
@@ -48,11 +51,12 @@ class Patience:
 
 
 class Sweeper:
-    """Sweeps every `interval` seconds; `lease` as in the settings."""
+    """Sweeps every `interval` seconds, if no other process does; `lease` and `republish` as in the settings."""
 
-    def __init__(self, *, interval: float, lease: float) -> None:
+    def __init__(self, *, interval: float, lease: float, republish: float = 10.0) -> None:
         self._interval = interval
         self._lease = lease
+        self._look_for_tickets = max(interval, republish / 2)
         self._stop = Event()
         self._thread = Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -66,17 +70,37 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        patience = Patience(interval=self._interval, lease=self._lease, now=time.monotonic(), wall=time.time())
+        leadership = Leadership()
+        patience: Patience | None = None
+        looked = 0.0
         failing = False
         while not self._stop.wait(self._interval):
             now = time.monotonic()
-            patience.look(now, time.time())
             try:
-                sweep(leases=patience.leases_may_end(now), waits=patience.waits_may_end(now))
+                connection.close_if_unusable_or_obsolete()
+                if not leadership.is_held():
+                    patience = None
+                    continue
+                if patience is None:
+                    # Who begins to lead does not know what could not be renewed before.
+                    patience = Patience(interval=self._interval, lease=self._lease, now=now, wall=time.time())
+                patience.look(now, time.time())
+                tickets = now - looked >= self._look_for_tickets
+                sweep(leases=patience.leases_may_end(now), waits=patience.waits_may_end(now), tickets=tickets)
+                looked = now if tickets else looked
             except Exception as error:
-                patience.fail(time.monotonic())
+                if patience is not None:
+                    patience.fail(time.monotonic())
                 if not failing:  # once, not every second until the disk has room again
-                    log.exception("A sweep failed; it is tried again until it works: %s", error)
+                    log.error("A sweep failed; it is tried again until it works: %s", error, exc_info=_is_ours(error))
                 failing = True
+                if connection.vendor == "postgresql":
+                    connection.close()  # it may be what failed
             else:
                 failing = False
+        connection.close()
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether it is a fault of ours, whose traceback is of use."""
+    return not isinstance(error, OperationalError)

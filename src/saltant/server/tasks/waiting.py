@@ -1,15 +1,16 @@
 """Why an instance does not run yet."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
-from django.utils import timezone
 
 from saltant.jobs import Kind
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.models import Worker
+from saltant.server.tasks.services.leases import live_since
+from saltant.server.tasks.services.room import Room, serves
 from saltant.server.tasks.services.submission import KIND_NAMES
 from saltant.states import WAITING, State
 
@@ -17,42 +18,89 @@ FIELDS = [field.attname for field in Worker._meta.concrete_fields]
 
 # Who looks at an instance that waits looks often.
 _live = Prepared(
-    lambda since: Worker.objects.filter(datetime_heartbeat__gte=since).order_by("id").values_list(*FIELDS),
+    lambda since: (
+        Worker.objects.filter(datetime_heartbeat__gte=since, datetime_left=None).order_by("id").values_list(*FIELDS)
+    ),
     Worker._meta.get_field("datetime_heartbeat"),
     datetime(1, 1, 2, tzinfo=UTC),
 )
 
 
 def live_workers() -> list[Worker]:
-    """The workers that were heard of within a lease time."""
-    since = timezone.now() - timedelta(seconds=settings.SALTANT.lease)
-    return [Worker.from_db(DEFAULT_DB_ALIAS, FIELDS, row) for row in _live.rows(since)]
+    """The workers that were heard of within a lease time, and did not leave."""
+    return [Worker.from_db(DEFAULT_DB_ALIAS, FIELDS, row) for row in _live.rows(live_since())]
 
 
-def explain(
-    state: str,
-    kind: str,
-    queue: str,
-    workers: Iterable[Worker],
-    *,
-    paused: bool = False,
-    start_after: datetime | None = None,
-) -> str | None:
-    """Why an instance in `state`, of `kind` and on `queue`, does not run: a sentence, or None if it does not wait.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an instance: columns of its own, of its queue and of its user, in the order of `NEEDS`."""
 
-    `paused` is the queue's, `start_after` the instance's.
-    """
-    if state not in WAITING:
+    state: str
+    kind: str
+    queue: str
+    paused: bool = False
+    start_after: datetime | None = None
+    held_back: bool = False
+    cpus: float | None = None
+    memory: int | None = None
+    queue_limit: int | None = None
+    user_limit: int | None = None
+
+
+NEEDS = [
+    "state",
+    "kind",
+    "task_queue__name",
+    "task_queue__paused",
+    "start_after",
+    "held_back",
+    "cpus",
+    "memory",
+    "task_queue__max_running",
+    "user__max_running",
+]
+"""The columns of `Facts`."""
+
+
+def explain(instance: Facts, workers: Iterable[Worker]) -> str | None:
+    """Why an instance does not run, `workers` being the live ones: a sentence, or None if it does not wait."""
+    if instance.state not in WAITING:
         return None
-    if paused:
+    queue = instance.queue
+    if instance.paused:
         return f"The queue '{queue}' is paused."
-    if start_after is not None:
-        return f"Its next attempt starts at {start_after.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}."
-    if state == State.CREATED:
+    if instance.start_after is not None:
+        return f"Its next attempt starts at {instance.start_after.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}."
+    if instance.state == State.CREATED:
         return "It has not been handed to the workers yet."
-    serving = [worker for worker in workers if worker.queues is None or queue in worker.queues]
+    serving = [worker for worker in workers if serves(worker, queue)]
     if not serving:
         return f"No worker serves the queue '{queue}' now."
-    if not any(kind in worker.kinds for worker in serving):
-        return f"No worker of the queue '{queue}' can run {KIND_NAMES[Kind(kind)]}."
+    able = [worker for worker in serving if instance.kind in worker.kinds]
+    if not able:
+        return f"No worker of the queue '{queue}' can run {KIND_NAMES[Kind(instance.kind)]}."
+    if all(worker.drain or worker.draining for worker in able):
+        return f"The workers of the queue '{queue}' are draining: they take nothing new."
+    if not any(Room(worker, worker.cpus, worker.memory).fits(instance.cpus, instance.memory) for worker in able):
+        return f"It asks for {_asked(instance)}: no worker of the queue '{queue}' has so much."
+    if instance.held_back:
+        return f"It waits for others to end: {_limits(instance)}."
     return "It waits for a free slot on a worker."
+
+
+def _asked(instance: Facts) -> str:
+    cpus = None if instance.cpus is None else f"{instance.cpus:g} processors"
+    memory = None if instance.memory is None else f"{instance.memory / 2**30:.3g} GiB of memory"
+    return " and ".join(part for part in (cpus, memory) if part)
+
+
+def _limits(instance: Facts) -> str:
+    """The limits that apply to it; which of them it hit may change from one moment to the next."""
+    found = []
+    if instance.queue_limit is not None:
+        found.append(f"the queue '{instance.queue}' runs {instance.queue_limit} at once")
+    if instance.user_limit is not None:
+        found.append(f"{instance.user_limit} of its user's run at once")
+    if instance.cpus is not None or instance.memory is not None:
+        found.append(f"it asks for {_asked(instance)}")
+    return ", ".join(found) or "a limit was lifted, and it gets its turn"

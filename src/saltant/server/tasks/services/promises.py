@@ -60,4 +60,4 @@ def set_paused(queue: TaskQueue, paused: bool, by: Actor = SALTANT) -> None:
         queue.paused = paused
         record(by, Action.PAUSE if paused else Action.RESUME, queue)
         if not paused:
-            transaction.on_commit(partial(dispatch.publish_waiting, task_queue=queue))
+            transaction.on_commit(partial(dispatch.publish_waiting, dispatch.at_once(), task_queue=queue))

@@ -1,16 +1,20 @@
 """Ends for what was left without one."""
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from saltant.jobs import Attempt, End
+from saltant.engine import EngineUnavailable
+from saltant.jobs import Attempt, End, Kind
 from saltant.reasons import Reason
 from saltant.server.tasks import dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.server.tasks.services.attempts import finish
+from saltant.server.tasks.services.room import release_if_held_back
 from saltant.states import WAITING, State
 
 log = logging.getLogger("saltant.recovery")
@@ -27,18 +31,27 @@ def recover() -> int:
     return end_leases(TaskAttempt.objects.all(), Reason.LOST, "saltant was stopped hard while it ran.")
 
 
-def sweep(*, leases: bool = True, waits: bool = True) -> None:
-    """Publish what is due and what never reached the engine.
+MOST = 2000
+"""How many tickets of a kind one sweep sends: a broker that comes back after long gets them by and by."""
 
-    With `waits`, end what no worker claimed in time; with `leases`, the attempts whose leases are over.
+
+def sweep(*, leases: bool = True, waits: bool = True, tickets: bool = True) -> None:
+    """Publish what is due, what there is room for now, and what never reached the engine.
+
+    With `waits`, end what no worker claimed in time; with `leases`, the attempts whose leases are over; with
+    `tickets`, look for tickets that the broker lost.
     """
     now = timezone.now()
-    dispatch.publish_waiting(state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
+    dispatch.publish_waiting(MOST, state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
     publish_due(now)
+    release_if_held_back()
     if waits:
         fail_unclaimed(now)
     if leases:
         expire_leases(now)
+    if tickets:
+        with suppress(EngineUnavailable):  # who sends tickets says so
+            replace_lost_tickets(now)
 
 
 def publish_due(now: datetime) -> int:
@@ -46,6 +59,32 @@ def publish_due(now: datetime) -> int:
     due = TaskInstance.objects.filter(state__in=WAITING, start_after__lte=now).values_list("pk", flat=True)
     pks = [pk for pk in due if TaskInstance.objects.filter(pk=pk, start_after__lte=now).update(start_after=None)]
     return dispatch.publish_waiting(pk__in=pks) if pks else 0
+
+
+def replace_lost_tickets(now: datetime) -> int:
+    """Send tickets again that the broker lost: it holds fewer than there are instances that wait for a claim.
+
+    Which ones it lost nobody knows, so the first in line get another; a ticket too many does no harm. If the guess
+    was wrong, the broker runs dry before the instances do, and the next look finds the rest.
+    """
+    if dispatch.engine().is_lossless:
+        return 0
+    waiting = TaskInstance.objects.filter(
+        state=State.PUBLISHED, start_after=None, held_back=False, task_queue__paused=False
+    )
+    unclaimed_since = now - timedelta(seconds=settings.SALTANT.republish)
+    old = Q(datetime_published__lt=unclaimed_since) | Q(datetime_published=None, datetime_created__lt=unclaimed_since)
+    groups = waiting.values("task_queue", "task_queue__name", "kind").annotate(
+        all=Count("pk"), old=Count("pk", filter=old)
+    )
+    replaced = 0
+    for group in groups.order_by():
+        queue, kind = group["task_queue__name"], Kind(group["kind"])
+        missing = min(group["old"], group["all"] - dispatch.engine().depth(queue, kind)) if group["old"] else 0
+        if missing > 0:
+            log.warning("%d tickets of the queue '%s' were lost, or are late: they are sent again", missing, queue)
+            replaced += dispatch.publish_waiting(min(missing, MOST), old, task_queue=group["task_queue"], kind=kind)
+    return replaced
 
 
 def fail_unclaimed(now: datetime) -> int:

@@ -3,19 +3,24 @@
 Through the ORM their building costs several times their running. PostgreSQL and SQLite both read these.
 """
 
+from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, TaskWhitelist
+from saltant.server.accounts.models import User
+from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, TaskWhitelist, Worker
 
 Row = tuple[Any, ...]
 
 TABLES = {
     "instances": TaskInstance._meta.db_table,
     "attempts": TaskAttempt._meta.db_table,
+    "workers": Worker._meta.db_table,
+    "users": User._meta.db_table,
     "queues": TaskQueue._meta.db_table,
     "queue_whitelists": TaskQueue.whitelists.through._meta.db_table,
     "whitelist_types": TaskWhitelist.task_types.through._meta.db_table,
@@ -60,14 +65,45 @@ ALLOWED = Statement(
     LIMIT 1
     """
 )
-CLAIM = Statement(
-    """
-    UPDATE {instances} SET state = 'running', start_after = NULL
-    WHERE uuid = %(uuid)s AND attempt = %(number)s AND state IN ('created', 'published') AND datetime_cancelled IS NULL
-        AND (start_after IS NULL OR start_after <= %(now)s)
-        AND NOT EXISTS (SELECT 1 FROM {queues} AS queue WHERE queue.id = task_queue_id AND queue.paused)
-    RETURNING id, kind, arguments, snapshot, timeout, memory, cpus
-    """
+_CLAIMED = "id, kind, arguments, snapshot, timeout, memory, cpus, max_attempts, retry_on"
+
+
+@lru_cache(maxsize=1000)
+def _claim(queues: tuple[int, ...] | None) -> Statement:
+    only = "" if queues is None else f"AND task_queue_id IN ({', '.join(map(str, queues)) or 'NULL'})"
+    return Statement(
+        f"""
+        UPDATE {{instances}} SET state = 'running', start_after = NULL
+        WHERE uuid = %(uuid)s AND attempt = %(number)s AND state IN ('created', 'published')
+            AND datetime_cancelled IS NULL AND (start_after IS NULL OR start_after <= %(now)s)
+            AND cpus IS NULL AND memory IS NULL {only}
+            AND NOT EXISTS (
+                SELECT 1 FROM {{queues}} AS queue
+                WHERE queue.id = task_queue_id AND (queue.paused OR queue.max_running IS NOT NULL)
+            )
+            AND NOT EXISTS (
+                SELECT 1 FROM {{users}} AS owner WHERE owner.id = user_id AND owner.max_running IS NOT NULL
+            )
+        RETURNING {_CLAIMED}
+        """  # noqa: S608 - numbers of ours
+    )
+
+
+def claim(queues: Collection[int] | None) -> Statement:
+    """Takes an instance to which no limit applies, on one of `queues` (None: on any)."""
+    return _claim(None if queues is None else tuple(sorted(queues)))
+
+
+CLAIM_LIMITED = Statement(
+    f"""
+    UPDATE {{instances}} SET state = 'running', start_after = NULL, held_back = FALSE
+    WHERE id = %(id)s
+    RETURNING {_CLAIMED}
+    """  # noqa: S608 - names of ours
+)
+ANY_HELD_BACK = Statement("SELECT 1 FROM {instances} WHERE held_back LIMIT 1")
+BEAT = Statement(
+    "UPDATE {workers} SET datetime_heartbeat = %(now)s, datetime_left = NULL WHERE name = %(worker)s RETURNING drain"
 )
 BEGIN_ATTEMPT = Statement(
     """

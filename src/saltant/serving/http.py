@@ -1,4 +1,4 @@
-"""The HTTP server of `saltant up`."""
+"""uvicorn, as saltant runs it."""
 
 import contextlib
 import ipaddress
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
-from saltant.up.folder import UpError
-from saltant.up.proxies import as_seen
+from saltant.serving import CannotStart
+from saltant.serving.proxies import as_seen
 
 KEEP_ALIVE = 75
 """Seconds a quiet connection is kept: longer than the pause of clients that look every few seconds."""
@@ -18,7 +18,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one.
 
     Raises:
-        UpError: the address cannot be had.
+        CannotStart: the address cannot be had.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(1024)
     except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise UpError(
+        raise CannotStart(
             f"Cannot listen on {host} port {port}: {why}. Choose another --port (0 takes a free one) or --host."
         ) from None
     return sock

@@ -1,0 +1,114 @@
+"""Carries tickets and cancels to an engine that may be slow or away, so that no request waits for it."""
+
+import logging
+import time
+from collections import deque
+from threading import Condition, Thread
+from uuid import UUID
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from saltant.engine import Engine, EngineUnavailable
+from saltant.jobs import Ticket
+from saltant.server.tasks.models import TaskInstance
+from saltant.states import WAITING, State
+
+log = logging.getLogger("saltant.courier")
+
+MOST = 10_000
+"""How much it keeps. What is more is left to the sweeper, as is all that the engine does not take."""
+BATCH = 100
+"""How many tickets are sent before the database is told of them."""
+
+REST = 1.0
+"""Seconds after a failure in which nothing is tried."""
+
+
+class Courier:
+    """A thread that serves one engine, first come, first served."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._changed = Condition()
+        self._tickets: deque[tuple[int, Ticket]] = deque()
+        self._cancels: deque[UUID] = deque(maxlen=MOST)
+        self._closed = False
+        self._rests_until = 0.0
+        self._thread: Thread | None = None
+
+    def publish(self, pk: int, ticket: Ticket) -> bool:
+        """Have the ticket of the instance `pk` sent soon; False if it cannot be, and the sweeper has to see to it."""
+        with self._changed:
+            if self._closed or len(self._tickets) >= MOST or time.monotonic() < self._rests_until:
+                return False
+            self._tickets.append((pk, ticket))
+            self._wake()
+        return True
+
+    def cancel(self, uuid: UUID) -> None:
+        """Have a cancel sent soon."""
+        with self._changed:
+            if not self._closed:
+                self._cancels.append(uuid)
+                self._wake()
+
+    def close(self) -> None:
+        """Stop when what is there was sent, or could not be."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _wake(self) -> None:
+        # Begun when it is first needed: a process may fork before.
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="courier", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._tickets or self._cancels)
+                if not (self._tickets or self._cancels):
+                    break
+                cancels = list(self._cancels)
+                self._cancels.clear()
+                tickets = [self._tickets.popleft() for _ in range(min(BATCH, len(self._tickets)))]
+            try:
+                for uuid in cancels:
+                    self._engine.cancel(uuid)
+                self._send(tickets)
+            except EngineUnavailable as error:
+                with self._changed:
+                    self._rests_until = time.monotonic() + REST
+                    left = len(self._tickets)
+                    self._tickets.clear()
+                log.warning("%d tickets wait until the broker takes them: %s", left + len(tickets), error)
+            except Exception:
+                log.exception("Tickets could not be sent; they are sent again later.")
+        connection.close()
+
+    def _send(self, tickets: list[tuple[int, Ticket]]) -> None:
+        sent = []
+        try:
+            for pk, ticket in tickets:
+                self._engine.publish(ticket)
+                sent.append(pk)
+        finally:
+            if sent:
+                _mark_published(sent)
+
+
+def _mark_published(pks: list[int]) -> None:
+    """Record that tickets were sent. A worker may have claimed them already: those are left alone."""
+    mine = TaskInstance.objects.filter(pk__in=pks, state__in=WAITING)
+    try:
+        connection.close_if_unusable_or_obsolete()
+        mine.update(state=State.PUBLISHED, datetime_published=timezone.now())
+    except DatabaseError as error:
+        log.warning("%d sent tickets could not be recorded, and will be sent again: %s", len(pks), error)
+        connection.close()

@@ -1,0 +1,108 @@
+"""How workers get attempts: each claim is one compare-and-set, within the limits that hold."""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from saltant.jobs import Attempt, Job, Kind, Ticket
+from saltant.reasons import Reason, RetryOn
+from saltant.server.accounts.models import User
+from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, Worker
+from saltant.server.tasks.services import statements
+from saltant.server.tasks.services.leases import lease
+from saltant.server.tasks.services.room import Room
+from saltant.states import WAITING, State
+
+
+def claim(ticket: Ticket, worker: str) -> Job | None:
+    """Give the attempt to `worker` under a lease, or None: somebody has it, it ended, or it may not start."""
+    return claim_many([ticket], worker)[0]
+
+
+def claim_many(tickets: Iterable[Ticket], worker: str, queues: Collection[int] | None = None) -> list[Job | None]:
+    """Claim several at once; `queues` are the ids of those that the caller may claim from, None: all.
+
+    An instance that may not start now for a limit (its queue's, its user's, the worker's processors or memory) is held
+    back: it gets a new ticket when there is room.
+    """
+    attempts = [ticket.attempt for ticket in tickets]
+    now = timezone.now()
+    jobs: dict[Attempt, Job] = {}
+    # In one order: two batches with the same tickets would wait for each other otherwise.
+    ordered = sorted(set(attempts), key=lambda attempt: attempt.uuid)
+    with transaction.atomic():
+        for attempt in ordered:
+            row = statements.claim(queues).one(uuid=attempt.uuid, number=attempt.number, now=now)
+            if row is not None:
+                jobs[attempt] = _begin(attempt, worker, row, now)
+    for attempt in ordered:
+        if attempt not in jobs:
+            job = _claim_limited(attempt, worker, queues, now)
+            if job is not None:
+                jobs[attempt] = job
+    # A ticket that came twice gets its job once.
+    return [jobs.pop(attempt, None) for attempt in attempts]
+
+
+def _claim_limited(attempt: Attempt, worker: str, queues: Collection[int] | None, now: datetime) -> Job | None:
+    """Claim what a limit applies to. What is counted is locked, so that two claims do not take the same room."""
+    mine = TaskInstance.objects.filter(
+        uuid=attempt.uuid, attempt=attempt.number, state__in=WAITING, datetime_cancelled=None
+    )
+    if queues is not None:
+        mine = mine.filter(task_queue__in=queues)
+    if not mine.exists():
+        return None
+    with transaction.atomic():
+        instance = mine.select_for_update(of=("self",)).first()
+        if instance is None or (instance.start_after is not None and instance.start_after > now):
+            return None
+        queue = TaskQueue.objects.get(pk=instance.task_queue_id)
+        if queue.paused:
+            return None
+        if not _has_room(instance, queue, worker):
+            mine.update(held_back=True, state=State.PUBLISHED)
+            return None
+        row = statements.CLAIM_LIMITED.one(id=instance.pk)
+        return None if row is None else _begin(attempt, worker, row, now)
+
+
+def _has_room(instance: TaskInstance, queue: TaskQueue, worker: str) -> bool:
+    """Whether one more fits. Locks are taken in this order by everybody."""
+    leased = TaskAttempt.objects.filter(lease_expires__isnull=False)
+    if queue.max_running is not None:
+        TaskQueue.objects.select_for_update(no_key=True).get(pk=queue.pk)
+        if leased.filter(instance__task_queue=queue).count() >= queue.max_running:
+            return False
+    if instance.user_id is not None:
+        user = User.objects.get(pk=instance.user_id)
+        if user.max_running is not None:
+            User.objects.select_for_update(no_key=True).get(pk=user.pk)
+            if leased.filter(instance__user=user).count() >= user.max_running:
+                return False
+    if instance.cpus is not None or instance.memory is not None:
+        has = Worker.objects.select_for_update(no_key=True).filter(name=worker).first()
+        return has is None or Room.of(has, leased).fits(instance.cpus, instance.memory)
+    return True
+
+
+def _begin(attempt: Attempt, worker: str, row: Any, now: datetime) -> Job:
+    pk, kind, arguments, snapshot, timeout, memory, cpus, max_attempts, retry_on = row
+    statements.BEGIN_ATTEMPT.run(
+        instance=pk, number=attempt.number, worker=worker, lease_expires=now + lease(), now=now
+    )
+    return Job(
+        attempt=attempt,
+        kind=Kind(kind),
+        arguments=json.loads(arguments),
+        **json.loads(snapshot),
+        timeout=timeout,
+        memory=memory,
+        cpus=cpus,
+        lease=lease().total_seconds(),
+        is_retried_when_lost=attempt.number < max_attempts and RetryOn(retry_on).covers(Reason.LOST, None),
+    )
