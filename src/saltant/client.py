@@ -21,6 +21,7 @@ from saltant.models.executable_task_type import ExecutableTaskTypeManager
 from saltant.models.task_queue import TaskQueueManager
 from saltant.models.task_whitelist import TaskWhitelistManager
 from saltant.models.user import UserManager
+from saltant.models.worker import WorkerManager
 
 
 def parse_base_url(url: str) -> str:
@@ -89,6 +90,7 @@ class Client:
         task_queues (TaskQueueManager): Acts on task queues.
         task_whitelists (TaskWhitelistManager): Acts on task whitelists.
         users (UserManager): Looks up users.
+        workers (WorkerManager): Looks up workers, and drains them.
 
     Raises:
         ValueError: The URL, token or a number makes no sense. Nothing was sent.
@@ -124,6 +126,7 @@ class Client:
         self.task_queues = TaskQueueManager(self)
         self.task_whitelists = TaskWhitelistManager(self)
         self.users = UserManager(self)
+        self.workers = WorkerManager(self)
         if test_if_authenticated:
             self.test_authentication()
 

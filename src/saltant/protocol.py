@@ -1,8 +1,12 @@
-"""The JSON that worker and server exchange over HTTP: both sides of each form, side by side."""
+"""The JSON that worker and server exchange over HTTP: both sides of each form, side by side.
+
+What is read here is within what a database holds, whoever sent it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +15,16 @@ from saltant.reasons import Reason
 from saltant.workers import Announcement, Orders
 
 JSON = dict[str, Any]
+
+LONGEST_LIST = 1000
+"""How many things one list may hold: of more, a worker says some in the next request."""
+LONGEST_NAME = 200
+LONGEST_MESSAGE = 10_000
+"""Characters. A longer message is cut: that an attempt ended is worth more than all that was said of it."""
+INTEGER, LARGE = 2**31 - 1, 2**63 - 1
+"""What the columns of a database hold."""
+MOST = 1e9
+"""More seconds of processor time, and more processors, than there are."""
 
 
 class Malformed(ValueError):
@@ -24,7 +38,7 @@ def attempt_to_json(attempt: Attempt) -> JSON:
 
 def attempt_from_json(said: Any) -> Attempt:
     """Raises Malformed."""
-    return Attempt(_uuid(_get(said, "uuid", str)), _get(said, "number", int))
+    return Attempt(_uuid(_get(said, "uuid", str)), _integer(_get(said, "number", int), "number", 1, INTEGER))
 
 
 def ticket_to_json(ticket: Ticket) -> JSON:
@@ -39,8 +53,13 @@ def ticket_to_json(ticket: Ticket) -> JSON:
 def ticket_from_json(said: Any) -> Ticket:
     """Raises Malformed."""
     attempt = attempt_from_json(said)
-    priority = said.get("priority", DEFAULT_PRIORITY)
-    return Ticket(attempt, _get(said, "queue", str), _kind(_get(said, "kind", str)), int(priority))
+    priority = _optional(said, "priority", int)
+    return Ticket(
+        attempt,
+        _name(said, "queue"),
+        _kind(_get(said, "kind", str)),
+        DEFAULT_PRIORITY if priority is None else _integer(priority, "priority", 0, 9),
+    )
 
 
 def job_to_json(job: Job) -> JSON:
@@ -71,19 +90,15 @@ def end_to_json(end: End) -> JSON:
 
 def end_from_json(said: Any) -> End:
     """Raises Malformed."""
-    try:
-        reason = Reason(_get(said, "reason", str))
-    except ValueError:
-        raise Malformed(f"{said['reason']!r} is no reason.") from None
     return End(
-        reason=reason,
-        message=_optional(said, "message", str) or "",
-        exit_code=_optional(said, "exit_code", int),
-        signal=_optional(said, "signal", int),
+        reason=_reason(_get(said, "reason", str)),
+        message=_message(_optional(said, "message", str) or ""),
+        exit_code=_integer(_optional(said, "exit_code", int), "exit_code", -INTEGER, INTEGER),
+        signal=_integer(_optional(said, "signal", int), "signal", 0, INTEGER),
         started=_time(_optional(said, "started", str)),
         finished=_time(_optional(said, "finished", str)),
-        cpu_seconds=_optional(said, "cpu_seconds", (int, float)),
-        peak_memory=_optional(said, "peak_memory", int),
+        cpu_seconds=_amount(said, "cpu_seconds", least=0.0),
+        peak_memory=_integer(_optional(said, "peak_memory", int), "peak_memory", 0, LARGE),
     )
 
 
@@ -98,19 +113,30 @@ def announcement_to_json(said: Announcement) -> JSON:
 
 def announcement_from_json(said: Any) -> Announcement:
     """Raises Malformed."""
+    slots = _integer(_get(said, "slots", int), "slots", 1, INTEGER)
     return Announcement(
-        worker=_get(said, "worker", str),
-        identity=_optional(said, "identity", str) or "",
-        queues=_strings(said, "queues"),
-        kinds=[_kind(kind) for kind in _strings(said, "kinds") or ()],
-        slots=_get(said, "slots", int),
-        host=_optional(said, "host", str) or "",
-        version=_optional(said, "version", str) or "",
-        protocol=_get(said, "protocol", int),
-        cpus=_optional(said, "cpus", (int, float)),
-        memory=_optional(said, "memory", int),
-        gpus=_strings(said, "gpus") or (),
+        worker=worker_of(said),
+        identity=_text(said, "identity", 64),
+        queues=_names(said, "queues"),
+        kinds=[_kind(kind) for kind in _names(said, "kinds") or []],
+        slots=slots,
+        host=_text(said, "host", LONGEST_NAME),
+        version=_text(said, "version", 50),
+        protocol=protocol_of(said),
+        cpus=_amount(said, "cpus", least=0.01),
+        memory=_integer(_optional(said, "memory", int), "memory", 1, LARGE),
+        gpus=_names(said, "gpus") or [],
     )
+
+
+def protocol_of(said: Any) -> int:
+    """The protocol that a worker speaks, of an announcement that may be of a form not known here.
+
+    Raises:
+        Malformed: it does not say.
+    """
+    protocol: int = _integer(_get(said, "protocol", int), "protocol", 0, INTEGER)
+    return protocol
 
 
 def running_to_json(running: Mapping[Attempt, datetime | None]) -> list[JSON]:
@@ -138,10 +164,42 @@ def orders_from_json(said: Any) -> Orders:
     return Orders(to_end, _get(said, "drain", bool), _get(said, "announce", bool))
 
 
+def worker_of(said: Any) -> str:
+    """The name of the worker that says it. It stands in URLs and logs too.
+
+    Raises:
+        Malformed: it is missing, or cannot be a name.
+    """
+    name = _name(said, "worker")
+    if "/" in name or name in (".", ".."):
+        raise Malformed(f"A worker cannot be named {name!r}: it stands in a URL.")
+    return name
+
+
+def holding_from_json(said: Any) -> list[Attempt] | None:
+    """What a worker that has just started still has to report; None if it has not just started. Raises Malformed."""
+    holding = _object(said).get("holding")
+    return None if holding is None else [attempt_from_json(each) for each in list_of(holding)]
+
+
+def is_draining(said: Any) -> bool:
+    """Whether a worker that leaves still runs something. Raises Malformed."""
+    return bool(_get(said, "draining", bool))
+
+
+def time_of(said: Any) -> datetime:
+    """The time by the clock of who says it. Raises Malformed."""
+    time = _time(_get(said, "time", str))
+    assert time is not None  # noqa: S101 - it is not missing
+    return time
+
+
 def list_of(said: Any) -> list[Any]:
-    """Raises Malformed unless it is a list."""
+    """Raises Malformed unless it is a list, and not too long."""
     if not isinstance(said, list):
         raise Malformed(f"A list was expected, not {said!r:.100}.")
+    if len(said) > LONGEST_LIST:
+        raise Malformed(f"A list may hold {LONGEST_LIST} things, not {len(said)}.")
     return said
 
 
@@ -161,15 +219,66 @@ def _get(said: Any, name: str, kind: type[Any]) -> Any:
 def _optional(said: Any, name: str, kind: type[Any] | tuple[type[Any], ...]) -> Any:
     value = _object(said).get(name)
     if value is not None and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
-        raise Malformed(f"{name!r} cannot be {value!r:.100}.")
+        raise Malformed(f"{name!r} cannot be {_shown(value)}.")
     return value
 
 
-def _strings(said: Any, name: str) -> list[str] | None:
+def _integer(value: Any, name: str, least: int, most: int) -> Any:
+    """An integer, or None, that is not out of bounds."""
+    if value is not None and not least <= value <= most:
+        raise Malformed(f"{name!r} must be between {least} and {most}, not {_shown(value)}.")
+    return value
+
+
+def _amount(said: Any, name: str, *, least: float) -> float | None:
+    value = _optional(said, name, (int, float))
+    if value is None:
+        return None
+    if not (isinstance(value, int) or isfinite(value)) or not least <= value <= MOST:
+        raise Malformed(f"{name!r} must be between {least:g} and {MOST:g}, not {_shown(value)}.")
+    return float(value)
+
+
+def _shown(value: Any) -> str:
+    """A value in a message. Python refuses to write out integers of very many digits."""
+    return "a number of very many digits" if isinstance(value, int) and abs(value) > 10**100 else f"{value!r:.100}"
+
+
+def _name(said: Any, name: str) -> str:
+    text = _text(said, name, LONGEST_NAME)
+    if not text:
+        raise Malformed(f"{name!r} is missing.")
+    return text
+
+
+def _text(said: Any, name: str, longest: int) -> str:
+    return _line(_optional(said, name, str) or "", name, longest)
+
+
+def _names(said: Any, name: str) -> list[str] | None:
     value = _optional(said, name, list)
-    if value is not None and not all(isinstance(each, str) for each in value):
+    if value is None:
+        return None
+    if not all(isinstance(each, str) for each in list_of(value)):
         raise Malformed(f"{name!r} must be a list of texts.")
-    return value  # type: ignore[no-any-return]
+    return [_line(each, name, LONGEST_NAME) for each in value]
+
+
+def _line(text: str, name: str, longest: int) -> str:
+    """A text that databases and logs can hold."""
+    if len(text) > longest:
+        raise Malformed(f"{name!r} may have {longest} characters, not {len(text)}.")
+    if not text.isprintable():  # neither are NUL, line breaks and halves of surrogate pairs
+        raise Malformed(f"{name!r} cannot be {text!r:.100}: some of its characters cannot be printed.")
+    return text
+
+
+def _message(text: str) -> str:
+    """What a worker tells people, with U+FFFD for what no database holds: it may quote anything that a program said."""
+    whole = (
+        text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
+    return whole if len(whole) <= LONGEST_MESSAGE else f"{whole[: LONGEST_MESSAGE - 1]}…"
 
 
 def _uuid(text: str) -> UUID:
@@ -177,6 +286,13 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise Malformed(f"{text!r:.100} is no UUID.") from None
+
+
+def _reason(text: str) -> Reason:
+    try:
+        return Reason(text)
+    except ValueError:
+        raise Malformed(f"{text!r:.100} is no reason.") from None
 
 
 def _kind(text: str) -> Kind:
@@ -198,5 +314,8 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         raise Malformed(f"{text!r:.100} is no time.") from None
     if time.tzinfo is None:
-        raise Malformed(f"{text!r} lacks its time zone.")
-    return time
+        raise Malformed(f"{text!r:.100} lacks its time zone.")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise Malformed(f"{text!r:.100} is no time that a calendar has.") from None

@@ -5,13 +5,17 @@ from typing import TextIO
 
 import click
 
-from saltant.cli.database import on_folder, who
+from saltant.cli.database import on_database, who
 from saltant.cli.rows import echo_row
 
 
 @click.group()
 def user() -> None:
-    """Who may sign in. These commands work on the folder itself: run them as who started `saltant up`."""
+    """Who may sign in.
+
+    These commands work on the database itself: set SALTANT_DATABASE_URL as for `saltant server`, or run them as who
+    started `saltant up`.
+    """
 
 
 @user.command(epilog="Example: saltant user create ada --email ada@example.org")
@@ -25,7 +29,7 @@ def user() -> None:
     help="Read the password from the first line of FILE (- : stdin).",
 )
 @click.option("--no-password", is_flag=True, help="They have tokens alone: no sign-in, no JWT.")
-@on_folder
+@on_database
 def create(username: str, email: str, admin: bool, password_file: TextIO | None, no_password: bool) -> None:
     """Add a user. Asks for the password unless told where it is."""
     from saltant.server.accounts import people
@@ -46,7 +50,7 @@ def create(username: str, email: str, admin: bool, password_file: TextIO | None,
     metavar="FILE",
     help="Read it from the first line of FILE (- : stdin).",
 )
-@on_folder
+@on_database
 def password(username: str, password_file: TextIO | None) -> None:
     """Set a user's password; their sessions end."""
     from saltant.server.accounts import people
@@ -59,7 +63,7 @@ def password(username: str, password_file: TextIO | None) -> None:
 
 
 @user.command(name="list")
-@on_folder
+@on_database
 def list_users() -> None:
     """Print users: name, role, whether active, e-mail address."""
     from saltant.server.accounts.models import User
@@ -71,7 +75,7 @@ def list_users() -> None:
 
 @user.command()
 @click.argument("username")
-@on_folder
+@on_database
 def deactivate(username: str) -> None:
     """Let nothing of a user's in any more. What they own stays."""
     from saltant.server.accounts import people
@@ -85,7 +89,7 @@ def deactivate(username: str) -> None:
 
 @user.command()
 @click.argument("username")
-@on_folder
+@on_database
 def activate(username: str) -> None:
     """Let a deactivated user in again, with the password and the tokens that they had."""
     from saltant.server.accounts import people
@@ -95,6 +99,25 @@ def activate(username: str) -> None:
     except people.Unfit as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Activated {username}.", err=True)
+
+
+@user.command(epilog="Example: saltant user limit ada 20")
+@click.argument("username")
+@click.argument("number", metavar="N|none")
+@on_database
+def limit(username: str, number: str) -> None:
+    """Let N of a user's instances run at once; `none` takes the limit away."""
+    from saltant.server.accounts import people
+
+    if number != "none" and not (number.isascii() and number.isdigit() and len(number) < 20):
+        raise click.UsageError(f"Give a whole number, 1 or more, or `none`, not {number!r}.")
+    wanted = None if number == "none" else int(number)
+    try:
+        people.set_max_running(people.find(username), wanted, by=who())
+    except people.Unfit as error:
+        raise click.ClickException(str(error)) from None
+    many = "as many as there is room for" if wanted is None else f"{wanted} at most"
+    click.echo(f"Of {username}'s instances {many} run at once.", err=True)
 
 
 def read_password(file: TextIO | None) -> str:

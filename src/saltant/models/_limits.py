@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from saltant.client import Client
 
 
+class Keep:
+    """What an argument is that was not given, where None says something."""
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP = Keep()
+
+
 class Limits(TypedDict, total=False):
     """Keyword arguments of `create` and `put`, for servers of version 2. None takes a limit away.
 
@@ -22,6 +32,7 @@ class Limits(TypedDict, total=False):
         retry_delay: The seconds before the second attempt; doubled before each one after it.
         memory: The most memory of all its processes, in bytes.
         cpus: How many processors it may use.
+        priority: How soon it runs among those that wait: 9 first, 0 last. 5 is usual.
     """
 
     timeout: float | None
@@ -31,6 +42,7 @@ class Limits(TypedDict, total=False):
     retry_delay: float
     memory: int | None
     cpus: float | None
+    priority: int
 
 
 class Limited:
@@ -43,6 +55,7 @@ class Limited:
     retry_delay: float | None = None
     memory: int | None = None
     cpus: float | None = None
+    priority: int | None = None
 
     def _take_limits(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Take the limits out of the fields of an answer; returns the others."""

@@ -49,8 +49,8 @@ class BaseTaskInstance(Limited, Model):
         waiting (str | None): Why it does not run yet.
         cancelled_by (str | None): Who asked for its end.
 
-    Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory` and
-    `cpus`; see `saltant.models.Limits`.
+    Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
+    `cpus` and `priority`; see `saltant.models.Limits`.
     """
 
     manager: BaseTaskInstanceManager[Any]

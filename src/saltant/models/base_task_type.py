@@ -27,8 +27,8 @@ class BaseTaskType(Limited, Model):
         removed_from_whitelists (list[dict] | None): After a `put` that changed what it runs: the whitelists of others
             that it was taken off, each with `id` and `name`.
 
-    Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory` and
-    `cpus`; see `saltant.models.Limits`.
+    Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
+    `cpus` and `priority`; see `saltant.models.Limits`.
     """
 
     def __init__(

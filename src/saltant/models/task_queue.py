@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from saltant.models._limits import require_version_2
+from saltant.models._limits import KEEP, Keep, require_version_2
 from saltant.models.resource import Model, NamedModelManager
 
 
@@ -25,6 +25,8 @@ class TaskQueue(Model):
         whitelists (list[int]): The IDs of its task whitelists, which say what it runs.
         manager (TaskQueueManager): The manager that made this model.
         paused (bool | None): Whether nothing of it is started; None if the server, of version 1, cannot pause.
+        max_running (int | None): How many of its instances run at once at most; None: no limit, or a server of
+            version 1.
     """
 
     manager: TaskQueueManager
@@ -44,6 +46,7 @@ class TaskQueue(Model):
         manager: TaskQueueManager,
         *,
         paused: bool | None = None,
+        max_running: int | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__(manager, unknown)
@@ -58,6 +61,7 @@ class TaskQueue(Model):
         self.active = active
         self.whitelists = whitelists
         self.paused = paused
+        self.max_running = max_running
 
     def put(self) -> Self:
         """Save this queue on the server; afterwards it is as the server has it.
@@ -81,8 +85,14 @@ class TaskQueue(Model):
                 self.active,
                 self.whitelists,
                 paused=self.paused,
+                max_running=self._max_running(),
             )
         )
+
+    def _max_running(self) -> int | Keep | None:
+        """All that the server knows of, or has to refuse."""
+        known = (self.manager._client.server_version or 1) >= 2
+        return self.max_running if known or self.max_running is not None else KEEP
 
     def patch(self) -> Self:
         """The same as `put`."""
@@ -132,6 +142,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         whitelists: Sequence[int] | None = None,
         *,
         paused: bool | None = None,
+        max_running: int | Keep | None = KEEP,
     ) -> TaskQueue:
         """Create a task queue.
 
@@ -145,6 +156,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active: Whether it takes new instances.
             whitelists: The IDs of its task whitelists; None for no ones. A queue without runs nothing.
             paused: Whether nothing of it is started yet. It takes a server of version 2.
+            max_running: How many of its instances run at once at most; None: no limit. It takes a server of version 2.
 
         Raises:
             BadRequest: The server refuses it.
@@ -160,7 +172,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active,
             [*(whitelists or ())],
         )
-        return self._create(data | self._paused(paused))
+        return self._create(data | self._version_2(paused, max_running))
 
     def put(
         self,
@@ -175,8 +187,9 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         whitelists: Sequence[int] | None,
         *,
         paused: bool | None = None,
+        max_running: int | Keep | None = KEEP,
     ) -> TaskQueue:
-        """Set all of a queue; None empties `whitelists`.
+        """Set all of a queue; None empties `whitelists`, and takes `max_running` away.
 
         Raises:
             NotFound: There is no such queue.
@@ -193,7 +206,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active,
             [*(whitelists or ())],
         )
-        return self._save("PUT", id, data | self._paused(paused))
+        return self._save("PUT", id, data | self._version_2(paused, max_running))
 
     def patch(
         self,
@@ -208,8 +221,11 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         whitelists: Sequence[int] | None = None,
         *,
         paused: bool | None = None,
+        max_running: int | Keep | None = KEEP,
     ) -> TaskQueue:
         """Set some of a queue: None leaves a field as it is, `whitelists=[]` empties the list.
+
+        `max_running=None` takes that limit away; it is as it was if it is not given.
 
         Raises:
             NotFound: There is no such queue.
@@ -226,7 +242,8 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
             active,
             None if whitelists is None else [*whitelists],
         )
-        return self._patch(id, data | self._paused(paused))
+        given = {name: value for name, value in data.items() if value is not None}
+        return self._save("PATCH", id, given | self._version_2(paused, max_running))
 
     def pause(self, id: int) -> TaskQueue:
         """Start nothing more of a queue; what runs goes on, and what is submitted waits.
@@ -246,11 +263,15 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
         """
         return self.patch(id, paused=False)
 
-    def _paused(self, paused: bool | None) -> dict[str, Any]:
-        if paused is None:
-            return {}
-        require_version_2(self._client, "pausing of queues")
-        return {"paused": paused}
+    def _version_2(self, paused: bool | None, max_running: int | Keep | None) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        if paused is not None:
+            require_version_2(self._client, "pausing of queues")
+            fields["paused"] = paused
+        if not isinstance(max_running, Keep):
+            require_version_2(self._client, "limits of queues")
+            fields["max_running"] = max_running
+        return fields
 
 
 def _fields(*values: object) -> dict[str, Any]:

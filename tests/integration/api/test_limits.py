@@ -17,8 +17,9 @@ ALL = {
     "retry_delay": 0.0,
     "memory": 2**30,
     "cpus": 0.5,
+    "priority": 9,
 }
-NONE = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0}
+NONE = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0, "priority": 5}
 
 
 def limits(body: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +104,10 @@ def test_on_instances_they_win_over_those_of_the_type(owner: Client, world: Worl
         ("memory", 2**63, "less than or equal to"),
         ("memory", "1 GB", "valid integer"),
         ("cpus", 0, "greater than or equal to 0.01"),
+        ("priority", -1, "greater than or equal to 0"),
+        ("priority", 10, "less than or equal to 9"),
+        ("priority", 1.5, "valid integer"),
+        ("priority", None, ""),
     ],
 )
 def test_what_cannot_be(owner: Client, world: World, send: str, name: str, value: Any, words: str) -> None:

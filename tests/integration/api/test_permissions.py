@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from django.urls import URLResolver
+from django.utils import timezone
 
+from saltant.server.tasks.models import Worker
 from saltant.server.urls import urlpatterns
 from tests.integration.conftest import ROLES, V2, Cast, Client, World
 
@@ -15,6 +17,8 @@ OWNER = READ | {"stranger": 403, "queue_owner": 403}
 QUEUE = READ | {"stranger": 403, "owner": 403}
 END = {role: 202 if status == 200 else status for role, status in (READ | {"stranger": 403}).items()}
 REPORT = OWNER | {"worker": 200}
+ADMIN = QUEUE | {"queue_owner": 403}
+DRAIN = {role: 202 if status == 200 else status for role, status in OWNER.items()}
 TYPE = {"name": "{role}", "command_to_run": "true"}
 CONTAINER = TYPE | {"container_image": "i", "container_type": "docker"}
 
@@ -38,7 +42,7 @@ MATRIX = {
     "queue-list": ("taskqueues/", {"GET": READ, "POST": CREATE}, {"name": "{role}"}),
     "queue-detail": ("taskqueues/{queue}/", {"GET": READ, "PUT": QUEUE, "PATCH": QUEUE}, {"name": "{role}"}),
     "user-list": ("users/", {"GET": READ}, {}),
-    "user-detail": ("users/owner/", {"GET": READ}, {}),
+    "user-detail": ("users/owner/", {"GET": READ, "PATCH": ADMIN}, {"max_running": "1"}),
     "executable-instance-list": (
         "executabletaskinstances/",
         {"GET": READ, "POST": CREATE},
@@ -57,8 +61,18 @@ MATRIX = {
     "container-instance-attempts": ("containertaskinstances/{container_instance}/attempts/", {"GET": READ}, {}),
     "container-instance-clone": ("containertaskinstances/{container_instance}/clone/", {"POST": CREATE}, {}),
     "container-instance-terminate": ("containertaskinstances/{container_instance}/terminate/", {"POST": END}, {}),
+    "worker-list": ("workers/", {"GET": READ}, {}),
+    "worker-detail": ("workers/node/", {"GET": READ}, {}),
+    "worker-drain": ("workers/node/drain/", {"POST": DRAIN}, {}),
     "state": ("updatetaskinstancestatus/{instance}/", {"PATCH": REPORT}, {"state": "running"}),
 }
+WORKERS = {"worker": 403, "other_worker": 403}
+ONLY_IN_2 = {("user-detail", "PATCH")}
+"""What version 1 does not have, at paths that it has."""
+
+CONTROL = ["announce", "claim", "heartbeat", "finish", "leave"]
+"""What workers say, and nobody else."""
+
 OPEN = {
     "token": ("/api/token/", "POST", 400),
     "token-refresh": ("/api/token/refresh/", "POST", 400),
@@ -91,6 +105,12 @@ def ids_of(world: World) -> dict[str, object]:
     }
 
 
+@pytest.fixture(autouse=True)
+def node(world: World) -> None:
+    """A worker of the types' owner."""
+    Worker.objects.create(name="node", slots=1, datetime_heartbeat=timezone.now(), user=world.users["owner"])
+
+
 def sends(world: World, name: str, role: str) -> tuple[str, dict[str, str]]:
     """Path and body of a cell."""
     path, _, body = MATRIX[name]
@@ -111,7 +131,8 @@ def names_in(patterns: list[Any]) -> Iterator[str]:
 def test_no_endpoint_is_without_a_row() -> None:
     names = list(names_in(urlpatterns))
     assert len(names) == len(set(names))
-    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys()
+    control = {f"control-{act}" for act in [*CONTROL, "greeting"]}  # the latter: test_worker_greeting.py
+    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys() | control
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -124,7 +145,10 @@ def test_matrix(cast: Cast, world: World, name: str, method: str, version: str) 
         got[role] = cast[role].form(method, path, sent, **extra).status_code
         if method == "GET":
             assert cast[role].form("HEAD", path, **extra).status_code == got[role]
-    assert got == MATRIX[name][1][method]
+    if version == "1" and (name, method) in ONLY_IN_2:
+        assert got == {role: 405 if status in (200, 403) else status for role, status in READ.items()} | WORKERS
+    else:
+        assert got == MATRIX[name][1][method]
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -159,12 +183,26 @@ def test_a_session_changes_nothing_without_a_csrf_token(world: World, name: str,
     browser.handler.enforce_csrf_checks = True
     browser.force_login(world.users["owner"])
     path, sent = sends(world, name, "owner")
-    answer = browser.form(method, path, sent)
+    answer = browser.form(method, path, sent, HTTP_ACCEPT=V2)
     assert answer.status_code == 403
     assert answer.json()["detail"].startswith("CSRF Failed")
     token = browser.get("/").cookies["csrftoken"].value
-    answer = browser.form(method, path, sent, HTTP_X_CSRFTOKEN=token)
+    answer = browser.form(method, path, sent, HTTP_ACCEPT=V2, HTTP_X_CSRFTOKEN=token)
     assert answer.status_code == MATRIX[name][1][method]["owner"]
+
+
+@pytest.mark.parametrize("act", CONTROL)
+def test_workers_alone_say_what_workers_say(cast: Cast, world: World, act: str) -> None:
+    path = f"/api/worker/{act}/"
+    people = {role: 401 if role == "nobody" else 403 for role in ROLES if "worker" not in role}
+    assert {role: cast[role].json("POST", path, {}).status_code for role in people} == people
+    browser = Client()
+    browser.force_login(world.users["admin"])
+    assert browser.json("POST", path, {}).status_code == 401, "a browser's session opens nothing here"
+    for role in ("worker", "other_worker"):
+        assert cast[role].json("POST", path, {}).status_code == 400
+        for method in METHODS - {"POST"}:
+            assert cast[role].json(method, path, {}).status_code == 405
 
 
 def test_403_has_its_words(cast: Cast, world: World) -> None:

@@ -1,13 +1,17 @@
 """What nobody would send, by schemathesis: nothing fails, and no answer contradicts the OpenAPI document."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from itertools import count, islice
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -15,10 +19,17 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from saltant.server.accounts.tokens import create_token
 from saltant.server.api.openapi.document import document
+from saltant.server.tasks.models import TaskAttempt, Worker
 from tests.integration.conftest import World
 
 ACCEPT = {"1": "application/json", "2": "application/json; version=2"}
 OPERATIONS = [(path, method) for path, methods in document("2")["paths"].items() for method in methods]
+IN_EACH = [
+    (version, path, method)
+    for version in ACCEPT
+    for path, methods in document(version)["paths"].items()
+    for method in methods
+]
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 # The same requests each time: what they find must not depend on the day.
 BOUNDED = settings(
@@ -47,17 +58,33 @@ def wanted() -> Any:
     return CHECKS.get_by_names(names)
 
 
+@pytest.fixture(autouse=True)
+def one_connection() -> Iterator[None]:
+    """Let requests use the connection of the test, whose transaction ends only with it."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
 @pytest.fixture
 def key(world: World) -> str:
     """An admin's key: nobody gets further."""
     world.executable.required_arguments = []
     world.executable.required_arguments_default_values = {}
     world.executable.save()
+    said = {"queues": ["queue"], "kinds": ["docker"], "slots": 2, "cpus": 1.5, "memory": 2**33, "gpus": ["A100"]}
+    now = timezone.now()
+    Worker.objects.create(name="node", datetime_heartbeat=now, user=world.users["owner"], **said)
+    instance = world.make(state="running", name="it")
+    lease = {"lease_expires": now + timedelta(hours=1), "datetime_claimed": now}
+    TaskAttempt.objects.create(instance=instance, number=1, worker="node", **lease)
     return create_token(world.users["admin"])[1]
 
 
-@pytest.mark.parametrize("version", ACCEPT)
-@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.parametrize(("version", "path", "method"), IN_EACH)
 def test_anything(world: World, key: str, path: str, method: str, version: str) -> None:
     operation, number = schema(version)[path][method], count()
 
@@ -99,7 +126,7 @@ def point_at(case: Any, world: World) -> None:
     instance = world.container_instance if is_container else world.instance
     kinds = {"tasktypes": task_type, "taskqueues": world.queue, "taskwhitelists": world.whitelist}
     thing: Any = next((each for part, each in kinds.items() if part in case.path), None)
-    named = {"id": getattr(thing, "pk", 1), "uuid": str(instance.uuid), "username": "owner"}
+    named = {"id": getattr(thing, "pk", 1), "uuid": str(instance.uuid), "username": "owner", "name": "node"}
     if isinstance(case.path_parameters, dict):
         case.path_parameters |= {name: named[name] for name in case.path_parameters if name in named}
     if isinstance(case.body, dict):

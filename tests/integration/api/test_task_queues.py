@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Cast, Client, World
+from saltant.server.audit.models import AuditEntry
+from tests.integration.conftest import V2, Cast, Client, World
 
 PATH = "/api/taskqueues/"
 KEYS = [
@@ -132,3 +133,26 @@ class TestChange:
         answer = cast.queue_owner.json("PATCH", path, {"name": "new", "whitelists": [999]})
         assert answer.status_code == 400
         assert cast.queue_owner.get(path).json() == before
+
+
+@pytest.mark.parametrize("send", ["form", "json"])
+def test_how_many_run_at_once(cast: Cast, world: World, send: str) -> None:
+    path, client = f"/api/taskqueues/{world.queue.id}/", cast.queue_owner
+
+    def limit(client: Client) -> Any:
+        return client.get2(path).json()["max_running"]
+
+    assert limit(client) is None
+    assert getattr(client, send)("PATCH", path, {"max_running": 2}, HTTP_ACCEPT=V2).json()["max_running"] == 2
+    said = {"name": "queue", "max_running": 5, "whitelists": [world.whitelist.id]}
+    assert "max_running" not in getattr(client, send)("PUT", path, said).json()
+    assert limit(client) == 2, "version 1 does not look at it"
+    del said["max_running"]
+    assert getattr(client, send)("PUT", path, said, HTTP_ACCEPT=V2).json()["max_running"] == 2
+    nothing = "" if send == "form" else None
+    assert getattr(client, send)("PUT", path, said | {"max_running": nothing}, HTTP_ACCEPT=V2).status_code == 200
+    assert limit(client) is None
+    made = getattr(client, send)("POST", "/api/taskqueues/", {"name": "new", "max_running": 7}, HTTP_ACCEPT=V2)
+    assert (made.status_code, made.json()["max_running"]) == (201, 7)
+    changes = [entry.details["max_running"] for entry in AuditEntry.objects.filter(object_name="queue")]
+    assert changes[::-1] == [[None, 2], [2, None]]

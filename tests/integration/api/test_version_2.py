@@ -35,8 +35,9 @@ ADDED = [
     "retry_delay",
     "memory",
     "cpus",
+    "priority",
 ]
-NO_LIMITS = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0}
+NO_LIMITS = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0, "priority": 5}
 NOT_HANDED = "It has not been handed to the workers yet."
 
 
@@ -178,6 +179,6 @@ def test_a_lease_is_no_news(owner: Client, world: World) -> None:
     assert "lease_expires" not in body
 
 
-@pytest.mark.parametrize("path", ["taskwhitelists", "users"])
+@pytest.mark.parametrize("path", ["taskwhitelists", "workers"])
 def test_other_bodies_are_as_in_version_1(owner: Client, path: str) -> None:
     assert owner.get2(f"/api/{path}/").content == owner.get(f"/api/{path}/").content

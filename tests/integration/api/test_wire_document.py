@@ -9,10 +9,11 @@ import pytest
 from saltant.reasons import Reason
 from saltant.server.api.limits import LimitFields
 from saltant.server.api.openapi.document import document
+from saltant.server.api.worker_state import WorkerState
 from saltant.server.tasks.models import LIMITS, TaskType
 
 TEXT = (Path(__file__).parents[3] / "docs/wire-v2.md").read_text()
-TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "Boolean"}
+TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "Boolean", "array": "list"}
 
 
 def section(title: str) -> list[list[str]]:
@@ -37,7 +38,9 @@ def kind(schema: dict[str, Any]) -> str:
     return " or ".join([*words, *(["null"] if "null" in types else [])])
 
 
-@pytest.mark.parametrize(("title", "name"), [("Task instances", "Instance"), ("Task queues", "Queue")])
+@pytest.mark.parametrize(
+    ("title", "name"), [("Task instances", "Instance"), ("Task queues", "Queue"), ("Users", "User")]
+)
 def test_every_added_key_is_described_in_order(title: str, name: str) -> None:
     one, two = properties("1", name), properties("2", name)
     added = list(two)[len(one) :]
@@ -65,7 +68,18 @@ def test_attempts() -> None:
     assert [row[:2] for row in rows] == [[f"`{key}`", kind(each)] for key, each in properties("2", "Attempt").items()]
 
 
-@pytest.mark.parametrize("name", ["Whitelist", "User"])
+def test_workers() -> None:
+    described = properties("2", "Worker")
+    rows, states = section("Workers")[: len(described)], section("Workers")[len(described) :]
+    assert [row[:2] for row in rows] == [[f"`{key}`", kind(each)] for key, each in described.items()]
+    # The header of the second table is among the rows.
+    assert [row[0] for row in states if row[0].startswith("`")] == [f"`{state}`" for state in WorkerState]
+    said = re.search(r"`(\{.*?\})`", rows[list(described).index("running")][2])
+    assert said is not None
+    assert re.findall(r"\w+", said[1]) == list(described["running"]["items"]["properties"])
+
+
+@pytest.mark.parametrize("name", ["Whitelist", "Worker"])
 def test_other_bodies_are_as_in_version_1(name: str) -> None:
     assert list(properties("1", name)) == list(properties("2", name))
 
@@ -77,5 +91,5 @@ def test_every_reason_is_described() -> None:
 def test_every_path_of_version_2_is_described() -> None:
     for path in document("2")["paths"]:
         last = path.rstrip("/").split("/")[-1]
-        if last in ("attempts", "add", "remove", "schema"):
-            assert f"/{last}/" in TEXT
+        if last in ("attempts", "add", "remove", "drain", "workers", "schema"):
+            assert re.search(rf"[/ ]{last}/", TEXT)

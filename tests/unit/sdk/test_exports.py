@@ -46,6 +46,7 @@ MANAGERS = {
     "task_queue": "TaskQueue",
     "task_whitelist": "TaskWhitelist",
     "user": "User",
+    "worker": "Worker",
     "base_task_instance": "BaseTaskInstance",
     "base_task_type": "BaseTaskType",
     "resource": "Model",

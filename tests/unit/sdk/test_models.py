@@ -25,6 +25,7 @@ MANAGERS = [
     "task_queues",
     "task_whitelists",
     "users",
+    "workers",
 ]
 DELEGATES = {"sync": "get", "patch": "put"}
 """The model methods that use a manager method of another name: documented so."""

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from saltant.server.accounts.models import User
-from saltant.server.audit.log import SALTANT, Actor, record
+from saltant.server.audit.log import SALTANT, Actor, difference, record
 from saltant.server.audit.models import Action
 
 
@@ -90,14 +90,31 @@ def activate(user: User, *, by: Actor = SALTANT) -> None:
     user.is_active = True
 
 
+def set_max_running(user: User, limit: int | None, *, by: Actor = SALTANT) -> None:
+    """Let at most `limit` of the user's instances run at once; None: as many as there is room for.
+
+    Raises:
+        Unfit: it is less than 1, or more than can be kept.
+    """
+    if limit is not None and not 1 <= limit < 2**31:
+        raise Unfit(f"How many may run at once is 1 or more (2147483647 at most), or no limit, not {limit}.")
+    with transaction.atomic():
+        changes = difference(user, {"max_running": limit})
+        if changes:
+            User.objects.filter(pk=user.pk).update(max_running=limit)
+            record(by, Action.UPDATE, user, changes)
+    user.max_running = limit
+
+
 def keep_an_admin(leaving: Collection[User]) -> None:
     """Refuse to let go of the last active admin; call it in the transaction that lets `leaving` go.
 
     Raises:
         Unfit: nobody else is an active admin.
     """
-    # Locked: two admins must not let go of each other at once.
-    admins = set(User.objects.select_for_update().filter(is_superuser=True, is_active=True))
+    # Locked, in one order: two admins must not let go of each other at once. What refers to them may still be added.
+    active = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+    admins = set(active.select_for_update(no_key=True))
     gone = sorted(user.username for user in admins.intersection(leaving))
     if gone and len(gone) == len(admins):
         raise Unfit(

@@ -1,10 +1,11 @@
 """What lists can be filtered by: django-filter's names, made from one table per resource."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import django_filters  # type: ignore[import-untyped]
-from django.db.models import F, Model, QuerySet, Value
+from django.db.models import F, Model, Q, QuerySet, TextField, Value
 from django.db.models.functions import Left, Right, StrIndex
 from django.db.models.lookups import Exact, GreaterThan
 from django.http import QueryDict
@@ -13,7 +14,8 @@ from rest_framework.exceptions import ValidationError
 
 from saltant.server.accounts.models import User
 from saltant.server.api import filter_fields as form
-from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
+from saltant.server.api.worker_state import WorkerState, rows_in
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
 from saltant.states import State
 
 Filters = dict[str, django_filters.Filter]
@@ -87,6 +89,36 @@ def boolean(name: str) -> Filters:
     return {name: django_filters.BooleanFilter(name, label=name)}
 
 
+class WorkerStateFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
+    """Workers in a state, which no column holds."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(rows_in(WorkerState(value))) if value else queryset
+
+
+def worker_state(name: str) -> Filters:
+    """How a worker is."""
+    return {name: WorkerStateFilter(label=name, choices=[(each.value, each.value) for each in WorkerState])}
+
+
+class ServesFilter(django_filters.Filter):  # type: ignore[misc]
+    """Workers that serve a queue, by its name. One that names none serves every queue."""
+
+    field_class = form.TextField
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return queryset
+        # As text, between its quotes: that is how a list of names is kept.
+        named = GreaterThan(StrIndex(F("queues"), Value(json.dumps(value), output_field=TextField())), 0)
+        return queryset.filter(Q(queues=None) | Q(named))
+
+
+def serves(name: str) -> Filters:
+    """The name of a queue."""
+    return {name: ServesFilter(label=name)}
+
+
 BOOLEANS = {"true": "True", "1": "True", "false": "False", "0": "False"}
 
 
@@ -130,6 +162,11 @@ class LeanFilterSet(django_filters.FilterSet):  # type: ignore[misc]
             raise translate_validation(self.errors)
         filtered: QuerySet[Any] = self.qs
         return filtered
+
+    @property
+    def searches(self) -> list[str]:
+        """The parameters that are regular expressions."""
+        return [name for name, each in self.base_filters.items() if issubclass(each.field_class, form.RegexField)]
 
     def parameters_of(self, value: str | None) -> list[str]:
         """The parameters that were given `value`."""
@@ -187,4 +224,15 @@ QUEUES = declare(
     active=boolean,
 )
 WHITELISTS = declare(TaskWhitelist, name=text, description=text, user__username=text)
+WORKERS = declare(
+    Worker,
+    name=text,
+    host=text,
+    version=text,
+    user__username=text,
+    state=worker_state,
+    queue=serves,
+    datetime_announced=moment,
+    datetime_heartbeat=moment,
+)
 USERS = declare(User, username=text, email=text)

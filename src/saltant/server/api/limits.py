@@ -92,6 +92,9 @@ class LimitFields(serializers.Serializer[Any]):
         allow_null=True,
         help_text="How many processors it may keep busy. Null: no limit.",
     )
+    priority = serializers.IntegerField(
+        min_value=0, max_value=9, required=False, help_text="How soon it runs among those that wait: 9 first, 0 last."
+    )
 
 
 def take_limits(values: dict[str, Any]) -> dict[str, Any]:

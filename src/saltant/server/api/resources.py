@@ -16,10 +16,11 @@ from saltant.server.api.counts import count_instances
 from saltant.server.api.filters import LeanFilterSet
 from saltant.server.api.instance_input import InstanceReader
 from saltant.server.api.representations import Representation
+from saltant.server.api.worker_serializers import WorkerSerializer
 from saltant.server.prepared import Prepared
-from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
 
-SAMPLES = {"id": 2**62, "uuid": UUID(int=2**128 - 1), "username": "\N{BLACK STAR}"}
+SAMPLES = {"id": 2**62, "uuid": UUID(int=2**128 - 1), "username": "\N{BLACK STAR}", "name": "\N{BLACK STAR}"}
 """For each lookup, a value that nothing else in a query has."""
 
 
@@ -29,7 +30,7 @@ class Resource:
 
     Attributes:
         serializers: by version, what reads requests and declares answers; a version that is not there is as version 1.
-        lookup: the column that a path names: id, uuid or username.
+        lookup: the column that a path names: id, uuid, username or name.
         scope: what narrows the rows of the model.
         order: how lists are ordered.
         counter: counts all rows, if there is a better way than to count them.
@@ -147,7 +148,14 @@ def _key(lookup: str, name: str) -> Any:
     return name
 
 
-USERS = Resource(User, {"1": serializers.UserSerializer}, filters.USERS, lookup="username", order="username")
+USERS = Resource(
+    User,
+    {"1": serializers.UserSerializer, "2": serializers_v2.UserSerializerV2},
+    filters.USERS,
+    lookup="username",
+    order="username",
+)
+WORKERS = Resource(Worker, {"1": WorkerSerializer}, filters.WORKERS, lookup="name", order="name")
 QUEUES = Resource(TaskQueue, {"1": serializers.QueueSerializer, "2": serializers_v2.QueueSerializerV2}, filters.QUEUES)
 WHITELISTS = Resource(TaskWhitelist, {"1": serializers.WhitelistSerializer}, filters.WHITELISTS)
 TYPES = {

@@ -12,6 +12,7 @@ from saltant.server.api.serializers import (
     ExecutableTypeSerializer,
     InstanceSerializer,
     QueueSerializer,
+    UserSerializer,
     types_of,
 )
 from saltant.server.tasks import services
@@ -28,9 +29,28 @@ class ContainerTypeSerializerV2(LimitFields, ContainerTypeSerializer):
         fields = [*ContainerTypeSerializer.Meta.fields, *LIMITS]
 
 
+class MaxRunning(serializers.IntegerField):
+    """How many instances may run at once; null: no limit."""
+
+    def __init__(self, whose: str) -> None:
+        help_text = f"How many of {whose} instances run at once at most. Null: as many as there is room for."
+        super().__init__(min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text=help_text)
+
+
+class UserSerializerV2(UserSerializer):
+    username = serializers.CharField(read_only=True)
+    email = serializers.CharField(read_only=True)
+    max_running = MaxRunning("the user's")
+
+    class Meta(UserSerializer.Meta):
+        fields = [*UserSerializer.Meta.fields, "max_running"]
+
+
 class QueueSerializerV2(QueueSerializer):
+    max_running = MaxRunning("its")
+
     class Meta(QueueSerializer.Meta):
-        fields = [*QueueSerializer.Meta.fields, "paused"]
+        fields = [*QueueSerializer.Meta.fields, "paused", "max_running"]
         extra_kwargs: ClassVar[dict[str, Any]] = {
             "paused": {"help_text": "Nothing of the queue is started; what is put on it waits."}
         }

@@ -4,11 +4,13 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from saltant.server.api import resources
+from saltant.server.api import resources, worker_endpoints
 from saltant.server.api.instance_views import AttemptsView, CloneView, InstanceListView, StateView, TerminateView
 from saltant.server.api.openapi.document import SchemaView
 from saltant.server.api.token_views import RefreshView, SignInView
+from saltant.server.api.user_views import UserView
 from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, MembersView, TypeView
+from saltant.server.api.worker_views import DrainView
 from saltant.server.tasks.models import TaskClass
 
 # What may stand here and is no id of anything is the view's to say: as in any path, 401 comes before 404.
@@ -51,9 +53,16 @@ urlpatterns = [
     *_resource("taskwhitelists", "whitelist", resources.WHITELISTS, ListCreateView, ChangeView),
     _path(f"taskwhitelists/{NAME}/add", MembersView, "whitelist-add", resource=resources.WHITELISTS, adds=True),
     _path(f"taskwhitelists/{NAME}/remove", MembersView, "whitelist-remove", resource=resources.WHITELISTS, adds=False),
-    *_resource("users", "user", resources.USERS, ListView, DetailView),
+    *_resource("users", "user", resources.USERS, ListView, UserView),
+    *_resource("workers", "worker", resources.WORKERS, ListView, DetailView),
+    _path(f"workers/{NAME}/drain", DrainView, "worker-drain", resource=resources.WORKERS),
     _path(f"updatetaskinstancestatus/{NAME}", StateView, "state"),
     _path("token", SignInView, "token"),
     _path("token/refresh", RefreshView, "token-refresh"),
     _path("schema", SchemaView, "schema"),
+    re_path("^worker/?$", worker_endpoints.greeting, name="control-greeting"),
+    *(
+        re_path(f"^worker/{act}/?$", getattr(worker_endpoints, act), name=f"control-{act}")
+        for act in ("announce", "claim", "heartbeat", "finish", "leave")
+    ),
 ]

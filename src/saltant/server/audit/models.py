@@ -17,6 +17,7 @@ class Action(models.TextChoices):
     PAUSE = "pause"
     RESUME = "resume"
     TERMINATE = "terminate"
+    DRAIN = "drain"
     REPORT = "report"  # a state, by hand
     SET_PASSWORD = "set_password"  # noqa: S105 - what was done, no password
     DEACTIVATE = "deactivate"

@@ -224,8 +224,11 @@ class TaskAttempt(models.Model):
         return f"{self.instance_id}.{self.number}"
 
 
-class Worker(models.Model):
-    """A worker, and what it said when it last spoke."""
+class Worker(OwnedModel):
+    """A worker, and what it said when it last spoke.
+
+    Its owner is that of the token with which it came. One in the server's own process has none.
+    """
 
     name = models.CharField(max_length=200, unique=True)
     identity = models.CharField(max_length=64, blank=True, default="")  # of its folder: tells two of one name apart

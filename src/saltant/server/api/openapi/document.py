@@ -34,7 +34,14 @@ def document(version: str) -> dict[str, Any]:
 
     generator = Generator(patterns=[path("api/", include("saltant.server.api.urls"))], api_version=version)
     made: dict[str, Any] = generator.get_schema(request=None, public=True)
-    paths = {_renamed(where, operations): operations for where, operations in made["paths"].items()}
+    paths = {
+        _renamed(where, operations): {
+            method: operation
+            for method, operation in operations.items()
+            if version != "1" or operation["operationId"] not in words.ONLY_IN_2
+        }
+        for where, operations in made["paths"].items()
+    }
     tags = dict.fromkeys(tag for each in paths.values() for operation in each.values() for tag in operation["tags"])
     return {
         "openapi": "3.1.0",

@@ -8,7 +8,6 @@ from saltant.server.api import filter_fields
 from saltant.server.api.openapi.words import LOOKUPS
 from saltant.server.api.regexes import MAX_LENGTH
 from saltant.server.api.resources import Resource
-from saltant.states import State
 
 MOMENT = {"type": "string", "format": "date-time"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -47,6 +46,7 @@ def in_path(lookup: str) -> dict[str, Any]:
         "id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
         "uuid": {"type": "string", "format": "uuid"},
         "username": {"type": "string", "pattern": "^[^/]+$"},
+        "name": {"type": "string", "pattern": "^[^/]+$"},
     }
     return {"name": lookup, "in": "path", "required": True, "schema": schemas[lookup]}
 
@@ -62,7 +62,7 @@ def _schema(given: django_filters.Filter) -> dict[str, Any]:
     if isinstance(given, django_filters.ModelChoiceFilter):
         return ID
     if isinstance(given, django_filters.ChoiceFilter):
-        return {"type": "string", "enum": [state.value for state in State]}
+        return {"type": "string", "enum": [value for value, _ in given.extra["choices"]]}
     return dict(SCHEMAS[given.field_class])
 
 

@@ -18,6 +18,7 @@ from saltant.server.api.openapi.words import ERRORS, FIELDS, nouns_for, tag_for,
 from saltant.server.api.permissions import IsPerson, IsSignedIn
 from saltant.server.api.serializers import StateSerializer
 from saltant.server.api.serializers_v2 import AttemptSerializer, MembersSerializer
+from saltant.server.api.worker_serializers import RunningField
 from saltant.states import State
 
 Json = dict[str, Any]
@@ -135,6 +136,8 @@ class Schema(AutoSchema):
             return "200", "The type, and the whitelists that it was taken off.", {"allOf": [component.ref, more]}
         if self.name.endswith("terminate"):
             return "202", "The instance.", component.ref
+        if self.name == "worker-drain":
+            return "202", "The worker.", component.ref
         if self.method == "POST" and self.name.endswith(("list", "clone")) and not self.name.startswith("whitelist-a"):
             return "201", "What was made.", component.ref
         return "200", "As it is now.", component.ref
@@ -213,6 +216,8 @@ def schema_of(field: Any) -> Json | None:
         return {"type": "array", "items": ID}
     if isinstance(field, StringList):
         return {"type": "array", "items": {"type": "string"}}
+    if isinstance(field, RunningField):
+        return {"type": "array", "items": RUNNING, "description": "What it runs: what it holds a lease for."}
     if isinstance(field, JSONValue):
         return {"type": "object"}
     if isinstance(field, Amount):
@@ -256,4 +261,12 @@ REFUSAL: Json = {
     "additionalProperties": SENTENCES,
     "minProperties": 1,
 }
+RUNNING = _object(
+    {
+        "uuid": {"type": "string", "format": "uuid", "description": "The instance's."},
+        "name": {"type": ["string", "null"], "description": "The instance's. Null on a private queue."},
+        "attempt": {"type": "integer", "minimum": 1, "description": "The number of its attempt."},
+        "since": {"type": "string", "format": "date-time", "description": "When the worker claimed it."},
+    }
+)
 LEFT = _object({"id": ID, "name": {"type": "string"}})

@@ -80,6 +80,17 @@ TABLE: dict[tuple[str, str], Words] = {
     ("list", "POST"): Words(MAKE),
     ("detail", "PUT"): Words(REPLACE, ABSENT, OWN),
     ("detail", "PATCH"): Words("Change a part of {a_thing}", errors=OWN),
+    ("user-detail", "PATCH"): Words(
+        "Limit what a user runs",
+        "`max_running` is all that can be changed here.",
+        UNKNOWN | {403: "You are no admin."},
+    ),
+    ("worker-drain", "POST"): Words(
+        "Have a worker take nothing new",
+        "It hears of that with its next heartbeat, finishes what it runs, and leaves. Once the worker of `saltant up` "
+        "is drained, nothing runs there until it is started again. One that has stopped stays as it is.",
+        UNKNOWN | {403: "Neither is it yours, nor are you an admin."},
+    ),
     ("whitelist-add", "POST"): Words("Add types to a whitelist", MEMBERS, OWN),
     ("whitelist-remove", "POST"): Words("Take types off a whitelist", MEMBERS, OWN),
     ("state", "PATCH"): Words(
@@ -100,6 +111,10 @@ TABLE: dict[tuple[str, str], Words] = {
 """By the end of an endpoint's name, and method; the longest end counts."""
 
 
+ONLY_IN_2 = frozenset({"user-detail-patch"})
+"""Operations at paths of version 1 which it does not have."""
+
+
 def words_for(name: str, method: str) -> Words:
     """What the operation of an endpoint does."""
     parts = name.split("-")
@@ -115,6 +130,7 @@ NOUNS = {
     "queue": ("a task queue", "task queues"),
     "whitelist": ("a whitelist", "whitelists"),
     "user": ("a user", "users"),
+    "worker": ("a worker", "workers"),
 }
 
 
@@ -160,6 +176,14 @@ FIELDS = {
     "task_type": "The id of a type.",
     "state": "created, published (handed to the workers), running, or how it ended.",
     "datetime_finished": "When it ended, if it has.",
+    "host": "The name of its machine.",
+    "version": "The version of saltant that it runs.",
+    "queues": "The queues that it serves. Null: every queue.",
+    "kinds": "What it can run: executable, docker, singularity.",
+    "slots": "How many instances it runs at once.",
+    "gpus": "Its GPUs, by name.",
+    "datetime_announced": "When it was started.",
+    "datetime_heartbeat": "When it was last heard of.",
     "number": "From 1.",
     "datetime_claimed": "When the worker claimed it.",
 }

@@ -1,0 +1,158 @@
+"""What workers say over HTTP. Only tokens of the role `worker` open this, and nothing of it is part of the API.
+
+Every job passes through these views: they are plain Django, and read with prepared queries.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from saltant import protocol
+from saltant.server.accounts.authentication import INVALID, credentials, find_token
+from saltant.server.accounts.models import Role, Token
+from saltant.server.api import json_input
+from saltant.server.api.clocks import clocks
+from saltant.server.api.errors import handle, json_error
+from saltant.server.api.worker_rights import (
+    Denied,
+    check_name,
+    check_protocol,
+    check_queues,
+    own,
+    queues_of,
+    take_name,
+    version,
+)
+from saltant.server.tasks import services
+from saltant.workers import PROTOCOL, Orders, Refused
+
+log = logging.getLogger("saltant.workers")
+
+FORBIDDEN = "You do not have permission to perform this action."
+NO_KEY = "A worker signs in with a token of its own: Authorization: Token <key>."
+
+Act = Callable[[Token, Any], dict[str, Any]]
+
+
+def endpoint(act: Act, method: str = "POST") -> Callable[[HttpRequest], HttpResponse]:
+    """The view of what workers `act`: it reads a body of JSON, if there is one, and answers with one."""
+
+    # No cookie opens this, so there is nothing to forge.
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        try:
+            token = _worker_token(request)
+            if request.method != method:
+                answer = json_error(405, f'Method "{request.method}" not allowed.')
+                answer.headers["Allow"] = method
+                return answer
+            said = json_input.loads(request.body.decode()) if method == "POST" else None
+            return HttpResponse(json.dumps(act(token, said)).encode(), content_type="application/json")
+        except Denied as denied:
+            answer = json_error(denied.status, denied.detail)
+            if denied.status == 401:
+                answer.headers["WWW-Authenticate"] = "Token"
+            return answer
+        except Refused as refused:
+            return json_error(409, str(refused))
+        except (protocol.Malformed, json_input.InvalidJSON, UnicodeDecodeError) as error:
+            return json_error(400, str(error))
+        except OperationalError as error:
+            busy: HttpResponse = handle(error, {})
+            return busy
+
+    return view
+
+
+def _worker_token(request: Any) -> Token:
+    key = credentials(request, "token")
+    if key is None:
+        raise Denied(401, NO_KEY)
+    token = find_token(key)
+    if token is None or not token.is_valid(timezone.now()) or not token.user.is_active:
+        raise Denied(401, INVALID)
+    if token.role != Role.WORKER:
+        raise Denied(403, FORBIDDEN)
+    return token
+
+
+@endpoint
+def announce(token: Token, said: Any) -> dict[str, Any]:
+    """A worker says what it is, at its start and when it is asked to."""
+    check_protocol(said)
+    announcement = protocol.announcement_from_json(said)
+    holding, time = protocol.holding_from_json(said), protocol.time_of(said)
+    check_queues(token, announcement.queues)
+    check_name(token, announcement)
+    clocks.compare(announcement.worker, time)
+    services.announce(announcement, holding)
+    take_name(token, announcement.worker)
+    return {**_now(), "lease": settings.SALTANT.lease, "version": version()}
+
+
+@endpoint
+def claim(token: Token, said: Any) -> dict[str, Any]:
+    """A worker wants the jobs of some tickets. It gets those of its token's queues."""
+    worker = protocol.worker_of(said)
+    tickets = [protocol.ticket_from_json(each) for each in protocol.list_of(said.get("tickets"))]
+    own(token, worker)
+    queues = queues_of(token)
+    names = set(queues.values())
+    for foreign in sorted({ticket.queue for ticket in tickets} - names):
+        log.warning("The worker %s asked for a job of the queue %r, which its token is not for.", worker, foreign)
+    # What queue an instance is on the database knows: a ticket may lie.
+    ours = [ticket for ticket in tickets if ticket.queue in names]
+    jobs = iter(services.claim_many(ours, worker, queues.keys()) if ours else [])
+    claimed = [next(jobs) if ticket.queue in names else None for ticket in tickets]
+    return {"jobs": [None if job is None else protocol.job_to_json(job) for job in claimed]}
+
+
+@endpoint
+def heartbeat(token: Token, said: Any) -> dict[str, Any]:
+    """A worker is alive, and so is what it runs."""
+    worker = protocol.worker_of(said)
+    running, time = protocol.running_from_json(said.get("running")), protocol.time_of(said)
+    if not own(token, worker, or_unknown=True):
+        return {**protocol.orders_to_json(Orders(announce=True)), **_now()}
+    clocks.compare(worker, time)
+    return {**protocol.orders_to_json(services.heartbeat(worker, running)), **_now()}
+
+
+@endpoint
+def finish(token: Token, said: Any) -> dict[str, Any]:
+    """Attempts of a worker have ended."""
+    worker = protocol.worker_of(said)
+    ends = [
+        (protocol.attempt_from_json(each), protocol.end_from_json(each.get("end")))
+        for each in protocol.list_of(said.get("ends"))
+    ]
+    own(token, worker)
+    return {"accepted": services.finish_many(ends, worker)}
+
+
+@endpoint
+def leave(token: Token, said: Any) -> dict[str, Any]:
+    """A worker takes nothing any more."""
+    worker, draining = protocol.worker_of(said), protocol.is_draining(said)
+    if own(token, worker, or_unknown=True):
+        services.leave(worker, draining=draining)
+    return {}
+
+
+def _tell(token: Token, said: Any) -> dict[str, Any]:
+    return {**_now(), "version": version(), "protocol": PROTOCOL, "queues": sorted(queues_of(token).values())}
+
+
+greeting = endpoint(_tell, "GET")
+"""What this server is and what the token is for: for `saltant check` on a worker's machine, which changes nothing."""
+
+
+def _now() -> dict[str, str]:
+    return {"time": timezone.now().isoformat()}
