@@ -1,0 +1,127 @@
+"""A broker that is killed, hangs or is away: nothing stops for good, and it is said once."""
+
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saltant.engine import EngineUnavailable
+from saltant.engine.brokers import check_broker
+from saltant.engine.celery import CeleryEngine
+from saltant.jobs import Kind
+from tests.brokers.rig import Slot, a_ticket, wait_for
+from tests.services import Service
+
+
+def signal_all(broker: Service, number: int) -> None:
+    """Send a signal to the broker and what it started, but not to its guard."""
+    parents = {broker.process.pid} if broker.process else set()
+    stats = {int(place.name): place.joinpath("stat").read_text() for place in Path("/proc").glob("[0-9]*")}
+    parent_of = {pid: int(stat.rpartition(")")[2].split()[1]) for pid, stat in stats.items()}
+    while children := {pid for pid, parent in parent_of.items() if parent in parents}:
+        for pid in children:
+            os.kill(pid, number)
+        parents = children
+
+
+def works(engine: CeleryEngine) -> bool:
+    try:
+        engine.ping()
+    except EngineUnavailable:
+        return False
+    return True
+
+
+def test_killed_while_slots_wait(
+    engine: CeleryEngine, worker: Any, queue: str, broker: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "saltant.worker")
+    source = worker()
+    slots = [Slot(source), Slot(source)]
+    engine.ping()
+    broker.kill()
+    wait_for(lambda: "cannot be used" in caplog.text)
+    with pytest.raises(EngineUnavailable, match="nothing listens there"):
+        engine.publish(a_ticket(queue))
+    broker.start()
+    wait_for(lambda: works(engine))
+    tickets = {a_ticket(queue), a_ticket(queue)}
+    for ticket in tickets:
+        engine.publish(ticket)
+    assert {slot.get() for slot in slots} == tickets
+    wait_for(lambda: "is back" in caplog.text)
+    assert "Traceback" not in caplog.text
+    assert [record.message.endswith("is back.") for record in caplog.records if record.name == "saltant.worker"] == [
+        False,
+        True,
+    ]
+
+
+def test_killed_while_tickets_wait_and_the_worker_is_busy(
+    engine: CeleryEngine, worker: Any, queue: str, broker: Service
+) -> None:
+    tickets = [a_ticket(queue) for _ in range(3)]
+    for ticket in tickets:
+        engine.publish(ticket)
+    source = worker()
+    assert source.take(None, (), 10) == tickets[0]
+    broker.kill()
+    broker.start()
+    taken = []
+    while tickets[2] not in taken:
+        taken.append(source.take(None, (), 10))
+    # RabbitMQ writes down later what was acknowledged: the first may come twice, and its claim says no.
+    assert [ticket for ticket in taken if ticket != tickets[0]] == tickets[1:]
+
+
+def test_an_idle_server_does_not_notice_a_restart(engine: CeleryEngine, queue: str, broker: Service) -> None:
+    engine.publish(a_ticket(queue))
+    broker.kill()
+    broker.start()
+    check_broker(broker.url)
+    engine.publish(a_ticket(queue))
+    assert engine.depth(queue, Kind.EXECUTABLE) == 2
+
+
+def test_a_cancel_while_it_is_away(engine: CeleryEngine, queue: str, broker: Service) -> None:
+    engine.ping()
+    broker.kill()
+    try:
+        with pytest.raises(EngineUnavailable):
+            engine.cancel(a_ticket(queue).attempt.uuid)
+        with pytest.raises(EngineUnavailable):
+            engine.depth(queue, Kind.EXECUTABLE)
+    finally:
+        broker.start()
+    wait_for(lambda: works(engine))
+
+
+def test_a_ticket_that_cannot_be_given_back_is_left_to_the_server(
+    worker: Any, queue: str, broker: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = worker()
+    broker.kill()
+    try:
+        source.give_back(a_ticket(queue))
+    finally:
+        broker.start()
+    assert "left to the server" in caplog.text
+
+
+def test_one_that_hangs_hangs_nobody(engine: CeleryEngine, worker: Any, queue: str, broker: Service) -> None:
+    engine.ping()
+    source = worker()
+    slot = Slot(source)
+    signal_all(broker, signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            with pytest.raises(EngineUnavailable, match="did not answer"):
+                engine.publish(a_ticket(queue))
+        source.close()
+        assert slot.get() is None
+    finally:
+        signal_all(broker, signal.SIGCONT)
+    wait_for(lambda: works(engine))
