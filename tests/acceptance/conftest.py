@@ -1,18 +1,52 @@
-"""A real `saltant up`, as people start it."""
+"""A real saltant, as people start it: in one process, or spread over a database, a broker, a server and workers."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.acceptance.system import Up
+from tests.acceptance.cluster import Cluster
+from tests.acceptance.system import Site, Up
+
+SYSTEMS = {"embedded": None, "rabbitmq": "rabbitmq", "redis": "redis_server"}
+"""The systems that the tests marked `everywhere` run on, and the fixture of each one's broker."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have tests marked `everywhere` run on each system."""
+    if "up" in metafunc.fixturenames and metafunc.definition.get_closest_marker("everywhere"):
+        metafunc.parametrize("up", SYSTEMS, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One `saltant up` for all tests that leave it running."""
-    with Up(tmp_path_factory.mktemp("saltant") / "data") as system:
-        yield system
+def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One saltant for all tests that leave it running: `saltant up`, unless a test is for `everywhere`."""
+    name = getattr(request, "param", "embedded")
+    with make_site(name, request, tmp_path_factory.mktemp(name) / "data") as site:
+        yield site
+
+
+def make_site(
+    name: str,
+    request: pytest.FixtureRequest,
+    folder: Path,
+    *,
+    concurrency: int = 4,
+    environ: dict[str, str] | None = None,
+) -> "Up | Cluster":
+    """A site of one of `SYSTEMS`, not started yet."""
+    broker = SYSTEMS[name]
+    if broker is None:
+        return Up(folder, "--concurrency", str(concurrency), environ=environ)
+    database: Any = request.getfixturevalue("postgresql")
+    return Cluster(
+        folder,
+        database_url=database.new_database(),
+        broker_url=request.getfixturevalue(broker).new_url(),
+        concurrency=concurrency,
+        environ=environ,
+    )
 
 
 @pytest.fixture

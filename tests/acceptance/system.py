@@ -1,4 +1,4 @@
-"""Starts `saltant up` and looks at what it leaves behind."""
+"""Starts saltant and looks at what it leaves behind."""
 
 import contextlib
 import os
@@ -15,13 +15,66 @@ from typing import Any, Self
 from saltant import Client
 from saltant.models.executable_task_instance import ExecutableTaskInstance
 from saltant.models.executable_task_type import ExecutableTaskType
+from saltant.models.task_queue import TaskQueue
 
 SALTANT = [sys.executable, "-m", "saltant"]
 START = 60.0
 """Seconds a start may take on a slow machine. Only a bound: tests go on as soon as it is ready."""
 
 
-class Up:
+class Site:
+    """A saltant that runs, however it is made up, as an admin who looks at its folder sees it.
+
+    Attributes:
+        url: the API's.
+        token: the admin's.
+        data_dir: the folder of the worker, with logs and results.
+    """
+
+    url: str
+    token: str
+    data_dir: Path
+
+    @cached_property
+    def client(self) -> Client:
+        """A client of the admin's."""
+        return Client(self.url, self.token)
+
+    def executable(self, command: str, **options: Any) -> ExecutableTaskType:
+        """A new task type that the queue `default` runs."""
+        name = options.pop("name", f"type-{uuid.uuid4()}")
+        created = self.client.executable_task_types.create(name=name, command_to_run=command, **options)
+        whitelist = self.client.task_whitelists.get(name="default")
+        self.client.task_whitelists.patch(
+            whitelist.id,
+            whitelisted_executable_task_types=[*whitelist.whitelisted_executable_task_types, created.id],
+        )
+        return created
+
+    def submit(self, task_type: ExecutableTaskType, arguments: dict[str, Any] | None = None) -> ExecutableTaskInstance:
+        """An instance on the queue `default`."""
+        queue = self.client.task_queues.get(name="default")
+        return self.client.executable_task_instances.create(task_type.id, queue.id, arguments)
+
+    def run(self, task_type: ExecutableTaskType, arguments: dict[str, Any] | None = None) -> ExecutableTaskInstance:
+        """An instance that has ended."""
+        return self.submit(task_type, arguments).wait_until_finished(0.02, timeout=START)
+
+    def log(self, instance: ExecutableTaskInstance, stream: str = "stdout") -> str:
+        """What an instance printed."""
+        return (self.data_dir / "logs" / instance.uuid / f"{instance.uuid}-{stream}.txt").read_text()
+
+    def result(self, instance: ExecutableTaskInstance, name: str) -> str:
+        """A text file of an instance's results folder."""
+        return (self.data_dir / "results" / instance.uuid / name).read_text()
+
+    def own_queue(self) -> TaskQueue:
+        """A queue that nobody else uses and a worker serves."""
+        whitelist = self.client.task_whitelists.get(name="default")
+        return self.client.task_queues.create(f"queue-{uuid.uuid4()}", whitelists=[whitelist.id])
+
+
+class Up(Site):
     """A `saltant up` on a folder, in a process of its own."""
 
     def __init__(
@@ -68,42 +121,9 @@ class Up:
             self.process.stdout.close()
 
     @property
-    def token(self) -> str:
+    def token(self) -> str:  # type: ignore[override]
         """The admin's token."""
         return (self.data_dir / "admin-token").read_text().strip()
-
-    @cached_property
-    def client(self) -> Client:
-        """A client of the admin's."""
-        return Client(self.url, self.token)
-
-    def executable(self, command: str, **options: Any) -> ExecutableTaskType:
-        """A new task type that the queue `default` runs."""
-        name = options.pop("name", f"type-{uuid.uuid4()}")
-        created = self.client.executable_task_types.create(name=name, command_to_run=command, **options)
-        whitelist = self.client.task_whitelists.get(name="default")
-        self.client.task_whitelists.patch(
-            whitelist.id,
-            whitelisted_executable_task_types=[*whitelist.whitelisted_executable_task_types, created.id],
-        )
-        return created
-
-    def submit(self, task_type: ExecutableTaskType, arguments: dict[str, Any] | None = None) -> ExecutableTaskInstance:
-        """An instance on the queue `default`."""
-        queue = self.client.task_queues.get(name="default")
-        return self.client.executable_task_instances.create(task_type.id, queue.id, arguments)
-
-    def run(self, task_type: ExecutableTaskType, arguments: dict[str, Any] | None = None) -> ExecutableTaskInstance:
-        """An instance that has ended."""
-        return self.submit(task_type, arguments).wait_until_finished(0.02, timeout=START)
-
-    def log(self, instance: ExecutableTaskInstance, stream: str = "stdout") -> str:
-        """What an instance printed."""
-        return (self.data_dir / "logs" / instance.uuid / f"{instance.uuid}-{stream}.txt").read_text()
-
-    def result(self, instance: ExecutableTaskInstance, name: str) -> str:
-        """A text file of an instance's results folder."""
-        return (self.data_dir / "results" / instance.uuid / name).read_text()
 
 
 def wait_until(condition: Callable[[], object], what: str, bound: float = START) -> None:

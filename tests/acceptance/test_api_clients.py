@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.acceptance.system import Up, wait_until
+from tests.acceptance.system import Site, Up, wait_until
+
+pytestmark = pytest.mark.everywhere
 
 STALLED = 40
 ROWS = 2500
@@ -18,13 +20,13 @@ BOUND = 30.0
 """Seconds after which a request counts as starved."""
 
 
-def connect(up: Up) -> socket.socket:
+def connect(up: Site) -> socket.socket:
     """A connection of one's own."""
     url = urlsplit(up.url)
     return socket.create_connection((url.hostname, url.port), timeout=BOUND)
 
 
-def head(up: Up, method: str, path: str, *headers: str) -> bytes:
+def head(up: Site, method: str, path: str, *headers: str) -> bytes:
     """The beginning of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: Token {up.token}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
@@ -37,7 +39,7 @@ def answer(sock: socket.socket) -> tuple[int, bytes]:
     return response.status, response.read()
 
 
-def names(up: Up) -> set[str]:
+def names(up: Site) -> set[str]:
     """The names of all whitelists; reading them is everyday work."""
     listed = requests.get(
         f"{up.url}taskwhitelists/", headers={"Authorization": f"Token {up.token}"}, timeout=BOUND
@@ -62,7 +64,7 @@ HALVES = {
 
 
 @pytest.mark.parametrize("half", HALVES)
-def test_half_requests_hold_up_nobody(up: Up, half: str) -> None:
+def test_half_requests_hold_up_nobody(up: Site, half: str) -> None:
     with ExitStack() as stack:
         for _ in range(STALLED):
             stack.enter_context(closing(connect(up))).sendall(HALVES[half](up))
@@ -118,7 +120,7 @@ def test_a_chunked_body_over_the_limit_is_refused(own_up: Up) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_ten_megabytes_is_read(up: Up, chunked: bool) -> None:
+def test_a_body_of_ten_megabytes_is_read(up: Site, chunked: bool) -> None:
     text = json.dumps({"name": "x" * 10_000_000}).encode()
     parts = iter([text[:5_000_000], text[5_000_000:]]) if chunked else text
     answered = requests.post(
@@ -132,7 +134,7 @@ def test_a_body_of_ten_megabytes_is_read(up: Up, chunked: bool) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["length", "chunks"])
-def test_a_request_that_breaks_off_is_not_done(up: Up, encoding: str) -> None:
+def test_a_request_that_breaks_off_is_not_done(up: Site, encoding: str) -> None:
     form = "Content-Type: application/x-www-form-urlencoded"
     name = f"broken-{encoding}"
     with closing(connect(up)) as sock:

@@ -2,12 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 
-from tests.acceptance.system import Up
+from tests.acceptance.system import Site
+
+pytestmark = pytest.mark.everywhere
 
 
-def test_members_added_and_removed_at_once(up: Up) -> None:
+def test_members_added_and_removed_at_once(up: Site) -> None:
     types = [
         up.client.executable_task_types.create(name=f"at-once-{number}", command_to_run="x").id for number in range(40)
     ]

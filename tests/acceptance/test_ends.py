@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from saltant.worker.cgroups import Cgroups
-from tests.acceptance.system import Up, processes_of, wait_until
+from tests.acceptance.conftest import SYSTEMS, make_site
+from tests.acceptance.system import Site, processes_of, wait_until
 
 WHY_NOT = Cgroups("/").why_not("memory")
 
@@ -22,12 +23,12 @@ i=0; while [ $i -lt 100 ]; do sleep 600 & setsid sh -c 'trap "" TERM; sleep 600'
 """
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """A `saltant up` that gives little grace and runs ten jobs at once."""
+@pytest.fixture(scope="module", params=SYSTEMS)
+def quick(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A saltant that gives little grace and runs ten jobs at once."""
     folder = tmp_path_factory.mktemp("quick") / "data"
-    with Up(folder, "--concurrency", "10", environ={"SALTANT_KILL_GRACE": "0.2"}) as up:
-        yield up
+    with make_site(request.param, request, folder, concurrency=10, environ={"SALTANT_KILL_GRACE": "0.2"}) as site:
+        yield site
 
 
 def script(folder: Path, text: str, name: str = "script") -> str:
@@ -37,7 +38,7 @@ def script(folder: Path, text: str, name: str = "script") -> str:
     return f"'{path}'"
 
 
-def test_a_hundred_of_a_hundred_trees_are_ended(quick: Up, tmp_path: Path) -> None:
+def test_a_hundred_of_a_hundred_trees_are_ended(quick: Site, tmp_path: Path) -> None:
     types = [quick.executable(script(tmp_path, text, name)) for name, text in TREES.items()]
     hundreds = quick.executable(script(tmp_path, HUNDREDS, "hundreds"))
     ended = []
@@ -57,26 +58,26 @@ def test_a_hundred_of_a_hundred_trees_are_ended(quick: Up, tmp_path: Path) -> No
     assert left == {}
 
 
-def log_of(up: Up, uuid: str) -> str:
+def log_of(up: Site, uuid: str) -> str:
     path = up.data_dir / "logs" / uuid / f"{uuid}-stdout.txt"
     return path.read_text() if path.exists() else ""
 
 
 @pytest.mark.parametrize("tree", TREES)
-def test_a_timeout_ends_the_whole_tree(quick: Up, tmp_path: Path, tree: str) -> None:
+def test_a_timeout_ends_the_whole_tree(quick: Site, tmp_path: Path, tree: str) -> None:
     job = quick.run(quick.executable(script(tmp_path, TREES[tree]), timeout=0.5))
     assert (job.state, job.reason) == ("failed", "timed_out")
     assert "timeout of 0.5 s" in job.message
     assert list(processes_of(job.uuid)) == []
 
 
-def test_what_ends_before_its_timeout_keeps_its_end(quick: Up) -> None:
+def test_what_ends_before_its_timeout_keeps_its_end(quick: Site) -> None:
     job = quick.run(quick.executable("/bin/sh -c 'exit 3'", timeout=3600))
     assert (job.state, job.reason, job.exit_code) == ("failed", "exited", 3)
 
 
 @pytest.mark.skipif(WHY_NOT is not None, reason=f"no memory limits on this machine: {WHY_NOT}")
-def test_too_much_memory_is_its_own_reason(quick: Up) -> None:
+def test_too_much_memory_is_its_own_reason(quick: Site) -> None:
     hungry = quick.executable("/bin/sh -c 'x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done'", memory=32 << 20)
     job = quick.run(hungry)
     assert (job.state, job.reason) == ("failed", "out_of_memory")
@@ -86,19 +87,19 @@ def test_too_much_memory_is_its_own_reason(quick: Up) -> None:
 
 
 @pytest.mark.skipif(WHY_NOT is None, reason="memory can be limited on this machine")
-def test_a_memory_limit_that_cannot_be_kept_is_refused(quick: Up) -> None:
+def test_a_memory_limit_that_cannot_be_kept_is_refused(quick: Site) -> None:
     job = quick.run(quick.executable("/bin/true", memory=32 << 20))
     assert (job.state, job.reason) == ("failed", "worker_error")
     assert "cannot limit memory" in job.message
 
 
-def test_what_a_job_used_is_told(quick: Up) -> None:
+def test_what_a_job_used_is_told(quick: Site) -> None:
     job = quick.run(quick.executable("/bin/sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 0.3'"))
     assert job.cpu_seconds > 0.01
     assert 100_000 < job.peak_memory < 16 << 20
 
 
-def test_each_attempt_keeps_its_logs_and_results(quick: Up, tmp_path: Path) -> None:
+def test_each_attempt_keeps_its_logs_and_results(quick: Site, tmp_path: Path) -> None:
     text = """
     echo "attempt $(cat {0} | wc -l)"; echo x >> {0}; ls "$JOB_RESULTS_DIRECTORY"; ls
     mkfifo "$JOB_RESULTS_DIRECTORY/pipe"; ln -s /nowhere "$JOB_RESULTS_DIRECTORY/link"

@@ -8,16 +8,18 @@ import pytest
 from saltant import NotFound, State
 from saltant.exceptions import BadRequest, PartialFailure, WaitTimeout
 from saltant.models.executable_task_type import ExecutableTaskType
-from tests.acceptance.system import START, Up
+from tests.acceptance.system import START, Site
 from tests.acceptance.test_sdk_types import fresh
+
+pytestmark = pytest.mark.everywhere
 
 
 @pytest.fixture(scope="module")
-def sleeper(up: Up) -> ExecutableTaskType:
+def sleeper(up: Site) -> ExecutableTaskType:
     return up.executable("sleep 600")
 
 
-def test_an_instance_from_birth_to_end(up: Up) -> None:
+def test_an_instance_from_birth_to_end(up: Site) -> None:
     task_type = up.executable(
         "echo", required_arguments=["who", "times"], required_arguments_default_values={"times": 2}
     )
@@ -45,7 +47,7 @@ def test_an_instance_from_birth_to_end(up: Up) -> None:
     assert made.terminate().state == "successful", "a finished one stays as it is"
 
 
-def test_a_clone(up: Up) -> None:
+def test_a_clone(up: Site) -> None:
     made = up.run(up.executable("false"))
     assert (made.state, made.exit_code) == ("failed", 1)
     clone = made.clone()
@@ -56,7 +58,7 @@ def test_a_clone(up: Up) -> None:
     assert len({made, clone, first, second}) == 4
 
 
-def test_a_wait_gives_up_and_terminate_ends_it(up: Up, sleeper: ExecutableTaskType) -> None:
+def test_a_wait_gives_up_and_terminate_ends_it(up: Site, sleeper: ExecutableTaskType) -> None:
     made = up.submit(sleeper)
     with pytest.raises(WaitTimeout) as caught:
         made.wait_until_finished(0.01, timeout=0.05)
@@ -67,7 +69,7 @@ def test_a_wait_gives_up_and_terminate_ends_it(up: Up, sleeper: ExecutableTaskTy
     assert made.reason == "cancelled"
 
 
-def test_many(up: Up, sleeper: ExecutableTaskType) -> None:
+def test_many(up: Site, sleeper: ExecutableTaskType) -> None:
     instances = up.client.executable_task_instances
     made = [up.submit(sleeper), up.submit(sleeper)]
     missing = str(uuid.uuid4())
@@ -82,7 +84,7 @@ def test_many(up: Up, sleeper: ExecutableTaskType) -> None:
     assert caught.value.failed.keys() == {missing, "no-uuid"}
 
 
-def test_what_is_not_there(up: Up) -> None:
+def test_what_is_not_there(up: Site) -> None:
     for instances in (up.client.executable_task_instances, up.client.container_task_instances):
         for missing in (str(uuid.uuid4()), "no-uuid", "a/b"):
             with pytest.raises(NotFound):
@@ -95,7 +97,7 @@ def test_what_is_not_there(up: Up) -> None:
                 instances.wait_until_finished(missing)
 
 
-def test_what_is_refused(up: Up) -> None:
+def test_what_is_refused(up: Site) -> None:
     instances, queue = up.client.executable_task_instances, up.client.task_queues.get(name="default")
     with pytest.raises(BadRequest) as caught:
         instances.create(987654321, queue.id)
@@ -109,7 +111,7 @@ def test_what_is_refused(up: Up) -> None:
         instances.create(unlisted.id, queue.id)
 
 
-def test_a_container_instance_waits_and_says_why(up: Up) -> None:
+def test_a_container_instance_waits_and_says_why(up: Site) -> None:
     task_type = up.client.container_task_types.create(fresh(), "run", "ubuntu", "docker")
     whitelist = up.client.task_whitelists.create(fresh("w"), whitelisted_container_task_types=[task_type.id])
     queue = up.client.task_queues.create(fresh("q"), whitelists=[whitelist.id])

@@ -8,14 +8,16 @@ import pytest
 
 from saltant import NotFound, State
 from saltant.exceptions import BadRequest
-from tests.acceptance.system import Up
+from tests.acceptance.system import Site
 from tests.acceptance.test_sdk_types import fresh
+
+pytestmark = pytest.mark.everywhere
 
 AWKWARD = ["&#+ ü", "a\"b'c", "a,b", "50%", "a=b&c=d", "日本語 ☃", "a\\b", "%26", "😀"]
 
 
 @pytest.mark.parametrize("awkward", AWKWARD)
-def test_awkward_names(up: Up, awkward: str) -> None:
+def test_awkward_names(up: Site, awkward: str) -> None:
     types = up.client.executable_task_types
     name = f"{fresh()} {awkward} end"
     made = types.create(name, "echo", description=awkward)
@@ -32,7 +34,7 @@ def test_awkward_names(up: Up, awkward: str) -> None:
         assert types.list({"name__in": [name, "no such"]}) == [made]
 
 
-def test_instances_by_everything(up: Up) -> None:
+def test_instances_by_everything(up: Site) -> None:
     before = datetime.now(UTC) - timedelta(minutes=5)
     after = before + timedelta(minutes=10)
     task_type = up.executable("true")
@@ -58,7 +60,7 @@ def test_instances_by_everything(up: Up) -> None:
         by({"state": "asleep"})
 
 
-def test_pages(up: Up) -> None:
+def test_pages(up: Site) -> None:
     task_type = up.executable("true")
     made = [up.submit(task_type) for _ in range(7)]
     instances = up.client.executable_task_instances
@@ -75,7 +77,7 @@ def test_pages(up: Up) -> None:
         each.wait_until_finished(0.01)
 
 
-def test_new_instances_while_a_list_is_read(up: Up) -> None:
+def test_new_instances_while_a_list_is_read(up: Site) -> None:
     task_type = up.executable("true")
     made = [up.submit(task_type) for _ in range(4)]
     found = []

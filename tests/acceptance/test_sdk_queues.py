@@ -4,11 +4,13 @@ import pytest
 
 from saltant import NotFound
 from saltant.exceptions import BadRequest
-from tests.acceptance.system import Up
+from tests.acceptance.system import Site
 from tests.acceptance.test_sdk_types import fresh
 
+pytestmark = pytest.mark.everywhere
 
-def test_a_queue_from_birth_to_change(up: Up) -> None:
+
+def test_a_queue_from_birth_to_change(up: Site) -> None:
     queues = up.client.task_queues
     whitelist = up.client.task_whitelists.create(fresh("whitelist"))
     name = fresh("queue")
@@ -38,7 +40,7 @@ def test_a_queue_from_birth_to_change(up: Up) -> None:
     assert queues.list({"active": True, "name": name}) == []
 
 
-def test_a_whitelist_from_birth_to_change(up: Up) -> None:
+def test_a_whitelist_from_birth_to_change(up: Site) -> None:
     whitelists = up.client.task_whitelists
     executable = up.client.executable_task_types.create(fresh(), "echo")
     container = up.client.container_task_types.create(fresh(), "run", "ubuntu", "docker")
@@ -57,7 +59,7 @@ def test_a_whitelist_from_birth_to_change(up: Up) -> None:
     assert (made.description, made.whitelisted_executable_task_types) == ("mine", [executable.id])
 
 
-def test_what_is_not_there(up: Up) -> None:
+def test_what_is_not_there(up: Site) -> None:
     for manager in (up.client.task_queues, up.client.task_whitelists):
         with pytest.raises(NotFound):
             manager.get(987654321)
@@ -69,7 +71,7 @@ def test_what_is_not_there(up: Up) -> None:
         up.client.task_queues.patch(987654321, name="x")
 
 
-def test_what_is_refused(up: Up) -> None:
+def test_what_is_refused(up: Site) -> None:
     with pytest.raises(BadRequest) as caught:
         up.client.task_queues.create("no blanks")
     assert "name" in caught.value.field_errors
@@ -78,7 +80,7 @@ def test_what_is_refused(up: Up) -> None:
     assert caught.value.field_errors == {"whitelists": ['Invalid pk "987654321" - object does not exist.']}
 
 
-def test_users(up: Up) -> None:
+def test_users(up: Site) -> None:
     users = up.client.users.list()
     me = up.client.task_queues.create(fresh("queue")).user
     assert me in [user.username for user in users]

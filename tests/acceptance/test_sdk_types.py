@@ -7,14 +7,16 @@ import pytest
 
 from saltant import NotFound
 from saltant.exceptions import BadRequest
-from tests.acceptance.system import Up
+from tests.acceptance.system import Site
+
+pytestmark = pytest.mark.everywhere
 
 
 def fresh(what: str = "type") -> str:
     return f"{what}-{uuid.uuid4()}"
 
 
-def test_an_executable_type_from_birth_to_change(up: Up) -> None:
+def test_an_executable_type_from_birth_to_change(up: Site) -> None:
     types = up.client.executable_task_types
     name = fresh()
     made = types.create(name, "echo", "says", ["HOME"], ["who"], {"who": "ü"}, "--file")
@@ -37,7 +39,7 @@ def test_an_executable_type_from_birth_to_change(up: Up) -> None:
     assert made in types.list({"name": name})
 
 
-def test_a_container_type_from_birth_to_change(up: Up) -> None:
+def test_a_container_type_from_birth_to_change(up: Site) -> None:
     types = up.client.container_task_types
     name = fresh()
     made = types.create(name, "run", "ubuntu:24.04", "docker", results_path="/results", required_arguments=["a"])
@@ -53,7 +55,7 @@ def test_a_container_type_from_birth_to_change(up: Up) -> None:
 
 
 @pytest.mark.parametrize("manager", ["executable_task_types", "container_task_types"])
-def test_types_that_are_not_there(up: Up, manager: str) -> None:
+def test_types_that_are_not_there(up: Site, manager: str) -> None:
     types = getattr(up.client, manager)
     with pytest.raises(NotFound):
         types.get(987654321)
@@ -66,7 +68,7 @@ def test_types_that_are_not_there(up: Up, manager: str) -> None:
             types.get(**wrong)
 
 
-def test_field_errors_of_types(up: Up) -> None:
+def test_field_errors_of_types(up: Site) -> None:
     types = up.client.executable_task_types
     name = types.create(fresh(), "echo").name
     with pytest.raises(BadRequest) as caught:

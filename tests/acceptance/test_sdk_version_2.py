@@ -3,12 +3,14 @@
 import pytest
 
 from saltant import Client, UnsupportedByServer
-from tests.acceptance.system import Up, wait_until
+from tests.acceptance.system import Site, wait_until
 from tests.acceptance.test_sdk_types import fresh
+
+pytestmark = pytest.mark.everywhere
 
 
 @pytest.fixture
-def old(up: Up) -> Client:
+def old(up: Site) -> Client:
     """A client of a server that knows version 1 alone."""
     client = Client(up.url, up.token)
     client.session.headers["Accept"] = "application/json"
@@ -25,7 +27,7 @@ def _without_version(read):  # type: ignore[no-untyped-def]
     return data
 
 
-def test_limits_of_types_and_instances(up: Up) -> None:
+def test_limits_of_types_and_instances(up: Site) -> None:
     task_type = up.executable("sleep 600", timeout=0.3, max_attempts=2, retry_on="failed", retry_delay=0)
     assert (task_type.timeout, task_type.max_attempts, task_type.memory) == (0.3, 2, None)
     job = up.run(task_type)
@@ -45,15 +47,14 @@ def test_limits_of_types_and_instances(up: Up) -> None:
     assert (own.reason, own.attempt) == ("timed_out", 1)
 
 
-def test_a_mistyped_limit_is_told_before_anything_is_sent(up: Up) -> None:
+def test_a_mistyped_limit_is_told_before_anything_is_sent(up: Site) -> None:
     with pytest.raises(TypeError, match="time_out"):
         up.client.executable_task_types.create(fresh("type"), "true", time_out=5)  # type: ignore[call-arg]
 
 
-def test_a_paused_queue_keeps_what_it_gets(up: Up) -> None:
-    whitelist = up.client.task_whitelists.get(name="default")
-    queue = up.client.task_queues.create(fresh("queue"), whitelists=[whitelist.id], paused=True)
-    assert queue.paused
+def test_a_paused_queue_keeps_what_it_gets(up: Site) -> None:
+    queue = up.own_queue()
+    assert queue.pause().paused
     job = up.client.executable_task_instances.create(up.executable("true").id, queue.id)
     wait_until(lambda: "paused" in (job.sync().waiting or ""), "it says that its queue is paused")
     assert not queue.resume().paused
@@ -63,7 +64,7 @@ def test_a_paused_queue_keeps_what_it_gets(up: Up) -> None:
     assert queue.put().paused
 
 
-def test_adding_to_a_whitelist_keeps_what_others_added(up: Up) -> None:
+def test_adding_to_a_whitelist_keeps_what_others_added(up: Site) -> None:
     mine = up.client.task_whitelists.create(fresh("list"))
     one, two = (up.client.executable_task_types.create(fresh("type"), "true") for _ in range(2))
     up.client.task_whitelists.add(mine.id, executable_task_types=[one.id])
@@ -73,7 +74,7 @@ def test_adding_to_a_whitelist_keeps_what_others_added(up: Up) -> None:
     assert mine.whitelisted_executable_task_types == [two.id]
 
 
-def test_a_server_of_version_1_is_asked_for_nothing_it_lacks(up: Up, old: Client) -> None:
+def test_a_server_of_version_1_is_asked_for_nothing_it_lacks(up: Site, old: Client) -> None:
     task_type = old.executable_task_types.create(fresh("type"), "true")
     queue = old.task_queues.create(fresh("queue"))
     assert queue.paused is None

@@ -1,0 +1,197 @@
+"""Starts a `saltant server` and workers, each in processes of their own, over a database and a broker."""
+
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from saltant import Client
+from tests.acceptance.system import SALTANT, START, Site
+
+SPARE = 4
+"""Queues beside `default` that the first worker serves, for tests that need one of their own."""
+
+
+class Program:
+    """One `saltant` command that goes on, and what it prints."""
+
+    def __init__(self, *words: str, environ: Mapping[str, str], output: Path) -> None:
+        self.words = words
+        self.environ = dict(environ)
+        self.output = output
+        self.process: subprocess.Popen[str] | None = None
+        self.said = ""
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it; with `wait`, until it says that it is ready."""
+        with self.output.open("a") as stderr:
+            self.process = subprocess.Popen(
+                [*SALTANT, *self.words],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=self.environ,
+                start_new_session=True,
+            )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> str:
+        """The line that says that it is ready."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        assert "ready" in self.said, f"{self.words}: {self.said}{self.output.read_text()}"
+        return self.said
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM, timeout: float = START) -> int:
+        """Stop it politely; returns its exit code."""
+        assert self.process is not None
+        self.process.send_signal(sig)
+        return self.process.wait(timeout)
+
+    def kill(self) -> None:
+        """Kill it as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+
+class Cluster(Site):
+    """A server, and workers on the queue `default`, over PostgreSQL and a broker.
+
+    Args:
+        folder: for all that it keeps.
+        database_url: an empty database.
+        broker_url: a broker, or a part of one, that nobody else uses.
+        environ: more settings, of server and workers.
+        concurrency: how many jobs its first worker runs at once.
+        processes: how many processes serve.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database_url: str,
+        broker_url: str,
+        environ: Mapping[str, str] | None = None,
+        concurrency: int = 4,
+        processes: int = 2,
+    ) -> None:
+        self.folder = folder
+        self.concurrency = concurrency
+        self.processes = processes
+        base = {name: value for name, value in os.environ.items() if not name.startswith("SALTANT_")}
+        self.environ = base | {"SALTANT_BROKER_URL": broker_url} | dict(environ or {})
+        self.server_environ = self.environ | {
+            "SALTANT_DATABASE_URL": database_url,
+            "SALTANT_SECRET_KEY": secrets.token_urlsafe(48),
+        }
+        self.output = folder / "output.txt"
+        self.server = self._server_on(0)
+        self.workers: list[Program] = []
+        self.token = ""
+        self.spare: list[Any] = []
+
+    def _server_on(self, port: int) -> Program:
+        words = ("server", "--port", str(port), "--processes", str(self.processes))
+        return Program(*words, environ=self.server_environ, output=self.output)
+
+    def __enter__(self) -> "Cluster":
+        try:
+            self.set_up()
+            self.start_server()
+            self.fill()
+            self.start_worker()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def set_up(self) -> None:
+        """Make the tables and an admin."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.saltant("migrate")
+        self.saltant("user", "create", "admin", "--admin", "--no-password")
+        self.token = self.saltant("token", "create", "admin").strip()
+
+    def saltant(self, *words: str) -> str:
+        """Run a `saltant` command of the server's; returns what it prints."""
+        done = subprocess.run(
+            [*SALTANT, *words], env=self.server_environ, capture_output=True, text=True, timeout=START, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start_server(self) -> None:
+        """Start the server; the next time on the same port."""
+        self.server.start()
+        self.url = next(word for word in self.server.said.split() if word.startswith("http"))
+        self.server.words = self._server_on(int(self.url.split(":")[2].split("/")[0])).words
+        self.__dict__.pop("client", None)
+
+    def fill(self) -> None:
+        """Make the queues and a whitelist."""
+        client: Client = self.client
+        whitelist = client.task_whitelists.create("default")
+        client.task_queues.create("default", whitelists=[whitelist.id])
+        self.spare = [
+            client.task_queues.create(f"spare-{number}", whitelists=[whitelist.id]) for number in range(SPARE)
+        ]
+        names = ["default", *(queue.name for queue in self.spare)]
+        options = [word for name in names for word in ("--queue", name)]
+        self.worker_token = self.saltant("token", "create", "admin", "--role", "worker", *options).strip()
+
+    def worker(self, *options: str, name: str | None = None, environ: Mapping[str, str] | None = None) -> Program:
+        """A worker that is not started yet."""
+        name = name or f"worker-{len(self.workers) + 1}"
+        queues = ["default", *(queue.name for queue in self.spare)]
+        words = [word for queue in queues for word in ("--queue", queue)] if "--queue" not in options else []
+        if "--concurrency" not in options:
+            words += ["--concurrency", str(self.concurrency)]
+        program = Program(
+            "worker",
+            *words,
+            *("--name", name, "--data-dir", str(self.folder / name)),
+            *options,
+            environ=self.environ
+            | {"SALTANT_SERVER_URL": self.url.removesuffix("api/"), "SALTANT_WORKER_TOKEN": self.worker_token}
+            | dict(environ or {}),
+            output=self.folder / f"{name}.txt",
+        )
+        self.workers.append(program)
+        return program
+
+    def start_worker(self, *options: str, **more: Any) -> Program:
+        """One more worker."""
+        program = self.worker(*options, **more)
+        program.start()
+        return program
+
+    def kill(self) -> None:
+        """Kill everything as a crash would."""
+        for program in (*self.workers, self.server):
+            program.kill()
+
+    @property
+    def data_dir(self) -> Path:
+        """The first worker's folder."""
+        return self.folder / "worker-1"
+
+    def own_queue(self) -> Any:
+        """A queue that nobody else uses and a worker serves."""
+        return self.spare.pop()
