@@ -5,6 +5,7 @@ from datetime import datetime
 
 from saltant.jobs import Attempt, End, Job, Ticket
 from saltant.server.tasks import services
+from saltant.server.tasks.models import Worker
 from saltant.workers import Announcement, Orders
 
 
@@ -12,8 +13,9 @@ class LocalControl:
     """Calls the services directly."""
 
     def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
-        """Say what the worker is."""
+        """Say what the worker is. It is nobody's, whoever had its name before."""
         services.announce(said, holding)
+        Worker.objects.filter(name=said.worker).exclude(user=None).update(user=None)
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None."""

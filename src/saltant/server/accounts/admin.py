@@ -46,7 +46,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     list_filter = ["is_superuser", "is_active"]
     search_fields = ["username", "email"]
     filter_horizontal = []
-    fieldsets = [(None, {"fields": ["username", "password", "email", "is_superuser", "is_active"]})]
+    fieldsets = [(None, {"fields": ["username", "password", "email", "is_superuser", "is_active", "max_running"]})]
     readonly_fields = ["last_login", "date_joined"]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

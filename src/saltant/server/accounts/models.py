@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -12,7 +13,10 @@ class User(AbstractUser):
     """Somebody who signs in. An admin is a superuser."""
 
     max_running = models.PositiveIntegerField(
-        null=True, blank=True, help_text="How many of the user's instances run at once. Empty: no limit."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many of the user's instances run at once. Empty: no limit.",
     )
 
     @property

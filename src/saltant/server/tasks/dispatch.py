@@ -78,6 +78,11 @@ def publish_waiting(limit: int | None = None, *conditions: Q, **filters: object)
     return sent
 
 
+def sends_again() -> bool:
+    """Whether the sweeper sends what was not sent at once; with a lossless engine there is nobody who does."""
+    return _courier is not None
+
+
 def at_once() -> int | None:
     """How many tickets may be sent while somebody waits: all to a lossless engine, else as many as pay off.
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 
@@ -56,7 +56,7 @@ class Limits(models.Model):
     retry_delay = models.FloatField(default=5.0)  # before the second attempt; doubled before each one after it
     memory = models.BigIntegerField(null=True, blank=True)  # bytes
     cpus = models.FloatField(null=True, blank=True)
-    priority = models.PositiveSmallIntegerField(default=DEFAULT_PRIORITY)  # 0 runs last, 9 first
+    priority = models.PositiveSmallIntegerField(default=DEFAULT_PRIORITY, validators=[MaxValueValidator(9)])  # 0 runs last
 
     class Meta:
         abstract = True
@@ -122,7 +122,9 @@ class TaskQueue(OwnedModel):
     runs_singularity_container_tasks = models.BooleanField(default=True)
     active = models.BooleanField(default=True)  # off: nothing new is put on it
     paused = models.BooleanField(default=False)  # on: nothing of it is started, either
-    max_running = models.PositiveIntegerField(null=True, blank=True)  # of its instances at once; null: no limit
+    max_running = models.PositiveIntegerField(  # of its instances at once; null: no limit
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     whitelists: "models.ManyToManyField[TaskWhitelist, Any]" = models.ManyToManyField(TaskWhitelist, blank=True)
 
     class Meta:

@@ -3,6 +3,7 @@
 import django.utils.timezone
 import saltant.server.tasks.fields
 from django.conf import settings
+import django.core.validators
 from django.db import migrations, models
 
 
@@ -27,17 +28,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='taskinstance',
             name='priority',
-            field=models.PositiveSmallIntegerField(default=5),
+            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MaxValueValidator(9)]),
         ),
         migrations.AddField(
             model_name='taskqueue',
             name='max_running',
-            field=models.PositiveIntegerField(blank=True, null=True),
+            field=models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]),
         ),
         migrations.AddField(
             model_name='tasktype',
             name='priority',
-            field=models.PositiveSmallIntegerField(default=5),
+            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MaxValueValidator(9)]),
         ),
         migrations.AddField(
             model_name='worker',

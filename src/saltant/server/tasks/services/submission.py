@@ -85,7 +85,9 @@ def submit(
         **limits,
     )
     instance.state = State.CREATED
-    transaction.on_commit(partial(dispatch.publish, instance, task_queue.name, stored))
+    # What no worker may take is sent when its queue is resumed.
+    if not (task_queue.paused and dispatch.sends_again()):
+        transaction.on_commit(partial(dispatch.publish, instance, task_queue.name, stored))
     return instance
 
 
