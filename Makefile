@@ -17,8 +17,11 @@ install: .venv/installed
 demo: install
 	$(BIN)/python examples/anagrams/demo.py
 
+# The second run is what speaks to the database, on PostgreSQL. Each names what it had no program for.
 test: install
+	$(BIN)/python -m tests.services.install
 	$(BIN)/pytest
+	$(BIN)/python -m tests.services.on_postgresql tests/integration
 
 check: install
 	$(BIN)/ruff check

@@ -1,9 +1,25 @@
 """What all tests share."""
 
 import signal
+from collections.abc import Generator
+
+import pytest
+
+from tests.services import fixtures
+from tests.services.fixtures import postgresql, rabbitmq, redis_server
+
+__all__ = ["postgresql", "rabbitmq", "redis_server"]
 
 # Whoever starts the tests in the background may have them ignore Ctrl-C or a hang-up, and with them all they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """Say last what could not be tested."""
+    yield
+    for name, why in fixtures.absent.items():
+        terminalreporter.write_line(f"NOT TESTED with {name}: {why}.", red=True, bold=True)

@@ -39,7 +39,8 @@ class Settings:
     data_dir: Path = setting(
         "SALTANT_DATA_DIR",
         "The folder of `saltant up`: database, secret key, admin token, logs and results. "
-        "`$XDG_DATA_HOME/saltant` or `~/.local/share/saltant` by default.",
+        "`$XDG_DATA_HOME/saltant` or `~/.local/share/saltant` by default. That of `saltant worker`, by default "
+        "`saltant-worker` beside it, has logs, results, and ends that its server does not know yet.",
         default_factory=default_data_dir,
     )
     secret_key: str = setting(

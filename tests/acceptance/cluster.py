@@ -5,8 +5,10 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from saltant import Client
 from tests.acceptance.system import SALTANT, START, Site
@@ -77,6 +79,7 @@ class Cluster(Site):
         environ: more settings, of server and workers.
         concurrency: how many jobs its first worker runs at once.
         processes: how many processes serve.
+        host: the address that the server listens on.
     """
 
     def __init__(
@@ -88,8 +91,10 @@ class Cluster(Site):
         environ: Mapping[str, str] | None = None,
         concurrency: int = 4,
         processes: int = 2,
+        host: str = "127.0.0.1",
     ) -> None:
         self.folder = folder
+        self.host = host
         self.concurrency = concurrency
         self.processes = processes
         base = {name: value for name, value in os.environ.items() if not name.startswith("SALTANT_")}
@@ -102,10 +107,11 @@ class Cluster(Site):
         self.server = self._server_on(0)
         self.workers: list[Program] = []
         self.token = ""
+        self.worker_token = ""
         self.spare: list[Any] = []
 
     def _server_on(self, port: int) -> Program:
-        words = ("server", "--port", str(port), "--processes", str(self.processes))
+        words = ("server", "--host", self.host, "--port", str(port), "--processes", str(self.processes))
         return Program(*words, environ=self.server_environ, output=self.output)
 
     def __enter__(self) -> "Cluster":
@@ -186,6 +192,35 @@ class Cluster(Site):
         """Kill everything as a crash would."""
         for program in (*self.workers, self.server):
             program.kill()
+
+    def kill_server(self) -> None:
+        """Kill every process of the server at once."""
+        served = self.server_processes()
+        self.server.kill()
+        for pid in served:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def server_processes(self) -> list[int]:
+        """The processes that serve."""
+        assert self.server.process is not None
+        tasks = Path(f"/proc/{self.server.process.pid}/task").iterdir()
+        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+
+    def printed(self) -> str:
+        """All that server and workers logged."""
+        files = (self.output, *(worker.output for worker in self.workers))
+        return "".join(path.read_text() for path in files if path.exists())
+
+    def check_printed(self) -> None:
+        """No traceback, password or token is in what they logged."""
+        printed = self.printed()
+        assert "Traceback" not in printed, printed
+        urls = (self.server_environ["SALTANT_DATABASE_URL"], self.server_environ["SALTANT_BROKER_URL"])
+        secret = {urlsplit(url).password for url in urls} | {self.token, self.worker_token}
+        for word in secret | {self.server_environ["SALTANT_SECRET_KEY"]}:
+            assert word, "nothing is looked for"
+            assert word not in printed, f"{word} is in: {printed}"
 
     @property
     def data_dir(self) -> Path:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from saltant.cli.database import on_folder
+from saltant.cli.database import on_database
 from saltant.cli.rows import echo_row
 
 MOST = 1_000_000
@@ -21,11 +21,12 @@ MOST = 1_000_000
     help=f"The newest N entries, {MOST} at most.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@on_folder
+@on_database
 def audit(limit: int, as_json: bool) -> None:
     """Print the audit log, oldest first: when, who, what was done, to what, and the details.
 
-    It works on the folder itself: run it as who started `saltant up`.
+    It works on the database itself: set SALTANT_DATABASE_URL as for `saltant server`, or run it as who started
+    `saltant up`.
     """
     from saltant.server.audit.models import AuditEntry
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from saltant.cli.database import refuse_postgresql
 from saltant.config import Settings, SettingsError
 from saltant.up.folder import DataFolder
 
@@ -25,7 +26,8 @@ def backup(file: Path, data_dir: Path | None, without_files: bool, force: bool) 
     from saltant.up.backup import make_backup
 
     try:
-        made = make_backup(_folder(data_dir), file, files=not without_files, force=force)
+        folder = _folder(data_dir, instead="pg_dump backs PostgreSQL up; logs and results are on the workers.")
+        made = make_backup(folder, file, files=not without_files, force=force)
     except ArchiveError as error:
         raise click.ClickException(str(error)) from None
     for each in made.left_out:
@@ -46,7 +48,7 @@ def restore(file: Path, data_dir: Path | None) -> None:
     from saltant.up.archive import ArchiveError
     from saltant.up.restore import restore as restore_to
 
-    folder = _folder(data_dir)
+    folder = _folder(data_dir, instead="pg_restore fills PostgreSQL.")
     os.umask(0o077)
     try:
         entries = restore_to(file, folder)
@@ -55,8 +57,10 @@ def restore(file: Path, data_dir: Path | None) -> None:
     click.echo(f"Restored {len(entries)} files and folders into {folder.path}.", err=True)
 
 
-def _folder(data_dir: Path | None) -> DataFolder:
+def _folder(data_dir: Path | None, *, instead: str) -> DataFolder:
     try:
-        return DataFolder(Settings.from_env(data_dir=data_dir).data_dir)
+        settings = Settings.from_env(data_dir=data_dir)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    refuse_postgresql(settings, data_dir, instead=instead)
+    return DataFolder(settings.data_dir)

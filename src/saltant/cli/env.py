@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from saltant.cli.database import refuse_postgresql
 from saltant.config import Settings, SettingsError
 from saltant.up.folder import DataFolder
 
@@ -14,9 +15,15 @@ from saltant.up.folder import DataFolder
 def env(data_dir: Path | None) -> None:
     """Print the shell lines that let clients find the running `saltant up`."""
     try:
-        folder = DataFolder(Settings.from_env(data_dir=data_dir).data_dir)
+        settings = Settings.from_env(data_dir=data_dir)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    refuse_postgresql(
+        settings,
+        data_dir,
+        instead="for a `saltant server`, set SALTANT_API_URL, and SALTANT_AUTH_TOKEN by `saltant token create`.",
+    )
+    folder = DataFolder(settings.data_dir)
     address = folder.running()
     if address is None:
         raise click.ClickException(f"No `saltant up` is running on {folder.path}. Start one, or name its --data-dir.")

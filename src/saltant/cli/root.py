@@ -6,6 +6,9 @@ import click
 
 COMMANDS = {
     "up": "saltant.cli.up:up",
+    "server": "saltant.cli.server:server",
+    "migrate": "saltant.cli.server:migrate",
+    "worker": "saltant.cli.worker:worker",
     "env": "saltant.cli.env:env",
     "user": "saltant.cli.user:user",
     "token": "saltant.cli.token:token",

@@ -1,5 +1,6 @@
 """`saltant server` and `saltant migrate`."""
 
+import math
 import os
 import sys
 
@@ -7,10 +8,6 @@ import click
 
 from saltant.config import Settings, SettingsError, variable_of
 from saltant.serving import CannotStart
-
-SHORTEST_KEY = 32
-MOST_PROCESSES = 4
-"""As many processes as processors, but by default no more than these: each has some 20 connections to the database."""
 
 
 @click.command(epilog="Example: saltant server --host 0.0.0.0 --processes 4")
@@ -21,7 +18,7 @@ MOST_PROCESSES = 4
 @click.option(
     "--processes",
     type=click.IntRange(1, 64),
-    help=f"How many processes serve. As many as there are processors by default, {MOST_PROCESSES} at most.",
+    help="How many processes serve. As many as there are processors by default, 4 at most.",
 )
 @click.option(
     "--grace",
@@ -39,10 +36,14 @@ def server(host: str, port: int, processes: int | None, grace: float) -> None:
     from saltant import logs
     from saltant.serving.database import wait_for_database
     from saltant.serving.http import base_url, is_loopback, listen
-    from saltant.serving.supervisor import Supervisor, usable_cpus
+    from saltant.serving.needs import check_needs
+    from saltant.serving.supervisor import Supervisor, default_count
 
+    if math.isnan(grace):
+        raise click.BadParameter("it must be a number of seconds.", param_hint="--grace")
     try:
-        settings = server_settings()
+        settings = Settings.from_env()
+        check_needs(settings)
         logs.configure(settings)
         if not settings.allowed_hosts and not is_loopback(host):
             os.environ[variable_of("allowed_hosts")] = "*"
@@ -54,8 +55,7 @@ def server(host: str, port: int, processes: int | None, grace: float) -> None:
             def ready() -> None:
                 print(f"saltant server is ready at {url}", flush=True)
 
-            count = processes or min(usable_cpus(), MOST_PROCESSES)
-            Supervisor(sock, count, on_ready=ready, grace=grace).run()
+            Supervisor(sock, processes or default_count(), on_ready=ready, grace=grace).run()
     except (CannotStart, SettingsError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -75,9 +75,7 @@ def migrate() -> None:
     try:
         settings = Settings.from_env()
         if not settings.database_url:
-            raise SettingsError(
-                "Set SALTANT_DATABASE_URL to the database. `saltant up` migrates its own folder."
-            )
+            raise SettingsError("Set SALTANT_DATABASE_URL to the database. `saltant up` migrates its own folder.")
         logs.configure(settings)
         wait_for_database(settings)
         applied, has_admin = migrate_database()
@@ -92,28 +90,6 @@ def migrate() -> None:
         click.echo("There is no admin yet: saltant user create NAME --admin --no-password", err=True)
 
 
-def server_settings() -> Settings:
-    """The settings, if they are enough for a server.
-
-    Raises:
-        SettingsError: they are not.
-    """
-    settings = Settings.from_env()
-    for name, example in (
-        ("database_url", "postgresql://USER:PASSWORD@HOST:5432/NAME"),
-        ("broker_url", "amqp://USER:PASSWORD@HOST:5672/VHOST"),
-        ("secret_key", "$(openssl rand -base64 48)"),
-    ):
-        if not getattr(settings, name):
-            variable = variable_of(name)
-            raise SettingsError(
-                f"Set {variable} (or {variable}_FILE), for example to {example}. `saltant up` needs none of this."
-            )
-    if len(settings.secret_key) < SHORTEST_KEY:
-        raise SettingsError(f"SALTANT_SECRET_KEY must have at least {SHORTEST_KEY} characters: openssl rand -base64 48")
-    return settings
-
-
 def _look_for_broker(settings: Settings) -> None:
     """Say so if the broker is away. The server starts all the same: what is submitted waits for it."""
     import logging
@@ -125,5 +101,3 @@ def _look_for_broker(settings: Settings) -> None:
         check_broker(settings.broker_url, settings.broker_ca)
     except EngineUnavailable as error:
         logging.getLogger("saltant.server").error("%s Tickets are sent when it is back.", error)
-    except ValueError as error:
-        raise SettingsError(f"SALTANT_BROKER_URL: {error}") from None

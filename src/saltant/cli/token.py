@@ -4,13 +4,17 @@ from datetime import timedelta
 
 import click
 
-from saltant.cli.database import on_folder, who
+from saltant.cli.database import on_database, who
 from saltant.cli.rows import echo_row
 
 
 @click.group()
 def token() -> None:
-    """Keys that let programs in. These commands work on the folder itself: run them as who started `saltant up`."""
+    """Keys that let programs in.
+
+    These commands work on the database itself: set SALTANT_DATABASE_URL as for `saltant server`, or run them as who
+    started `saltant up`.
+    """
 
 
 @token.command(epilog="Example: saltant token create ada --name laptop --expires 90")
@@ -21,7 +25,7 @@ def token() -> None:
 @click.option(
     "--expires", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="When it ends; never by default."
 )
-@on_folder
+@on_database
 def create(username: str, name: str, role: str, queues: tuple[str, ...], expires: float | None) -> None:
     """Make a token and print its key, which is shown this once."""
     from django.utils import timezone
@@ -52,7 +56,7 @@ def create(username: str, name: str, role: str, queues: tuple[str, ...], expires
 
 @token.command(name="list")
 @click.argument("username", required=False)
-@on_folder
+@on_database
 def list_tokens(username: str | None) -> None:
     """Print tokens: id, user, role, state, when it ends, what it is for. Keys are not kept."""
     from django.utils import timezone
@@ -69,7 +73,7 @@ def list_tokens(username: str | None) -> None:
 
 @token.command()
 @click.argument("token_id", type=int, metavar="ID")
-@on_folder
+@on_database
 def revoke(token_id: int) -> None:
     """Let a token open nothing any more, at once."""
     from saltant.server.accounts import tokens

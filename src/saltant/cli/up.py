@@ -51,7 +51,8 @@ def up(
         settings = Settings.from_env(data_dir=data_dir, run_as=run_as)
         if settings.database_url:
             raise UpError(
-                "SALTANT_DATABASE_URL is set, but `saltant up` keeps its own database: unset it, or use `saltant server`."
+                "SALTANT_DATABASE_URL is set, but `saltant up` has a database of its own: unset it, or use"
+                " `saltant server`."
             )
         from saltant.up.system import System
 

@@ -35,9 +35,9 @@ def postgresql(settings: Settings) -> dict[str, Any]:
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise SettingsError("SALTANT_DATABASE_URL must begin with postgresql://: saltant runs on PostgreSQL.")
     try:
-        database: dict[str, Any] = dict(dj_database_url.parse(settings.database_url, engine="saltant.server.postgresql"))
-    except ValueError as error:
-        raise SettingsError(f"SALTANT_DATABASE_URL cannot be read: {error}.") from None
+        parsed = dj_database_url.parse(settings.database_url, engine="saltant.server.postgresql")
+    except ValueError:  # which may show a part of the password
+        raise SettingsError("SALTANT_DATABASE_URL cannot be read: it is no URL.") from None
     options = {
         "connect_timeout": CONNECT_TIMEOUT,
         "application_name": "saltant",
@@ -46,4 +46,5 @@ def postgresql(settings: Settings) -> dict[str, Any]:
         "prepare_threshold": 5,
     }
     # Connections are kept; one that died while nobody used it is noticed before a request fails by it.
-    return database | {"OPTIONS": options | database.get("OPTIONS", {}), "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return {**parsed, **kept, "OPTIONS": options | parsed.get("OPTIONS", {})}

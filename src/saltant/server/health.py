@@ -65,7 +65,8 @@ def check_migrations() -> None:
     global _migrated
     _migrated = _migrated or not missing_migrations()
     if not _migrated:
-        raise Unready("The database lacks migrations: start `saltant up` anew.")
+        command = "start `saltant up` anew" if connection.vendor == "sqlite" else "run `saltant migrate`"
+        raise Unready(f"The database lacks migrations: {command}.")
 
 
 def check_engine() -> None:

@@ -5,6 +5,7 @@ import os
 import django
 
 from saltant.serving import CannotStart
+from saltant.serving.database import why
 
 KEY = 0x6D696772  # "migr": an advisory lock, so that of two who migrate at once the second finds nothing to do
 
@@ -30,6 +31,6 @@ def migrate_database() -> tuple[list[str], bool]:
         call_command("migrate", verbosity=0, interactive=False)
         return missing, User.objects.filter(is_superuser=True, is_active=True).exists()
     except DatabaseError as error:
-        raise CannotStart(f"The database could not be migrated: {' '.join(str(error).split())}") from None
+        raise CannotStart(f"The database could not be migrated: {why(error)}.") from None
     finally:
         connection.close()

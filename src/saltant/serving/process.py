@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import sys
+import time
+from contextlib import suppress
 from threading import Thread
 
 import django
@@ -16,12 +18,15 @@ from django.db import DatabaseError
 from saltant import logs
 from saltant.config import Settings, SettingsError
 from saltant.engine.celery import CeleryEngine
+from saltant.serving.database import why
 from saltant.serving.http import HttpServer
 from saltant.serving.supervisor import READY, UNFIT
 
 log = logging.getLogger("saltant.server")
 
 SWEEP_INTERVAL = 1.0
+ABANDONED = 30.0
+"""Seconds after which a process whose supervisor was killed ends, whatever it still waits for."""
 
 
 def main() -> int:
@@ -36,9 +41,12 @@ def main() -> int:
         os.environ["DJANGO_SETTINGS_MODULE"] = "saltant.server.settings"
         django.setup()
         missing = _missing_migrations()
-    except (SettingsError, DatabaseError) as error:
+    except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
-        return UNFIT if isinstance(error, SettingsError) else 1
+        return UNFIT
+    except DatabaseError as error:
+        print(f"Error: The database cannot be used: {why(error)}.", file=sys.stderr)
+        return 1
     if missing:
         print(
             f"Error: The database lacks {len(missing)} migrations, {missing[0]} first: run `saltant migrate`.",
@@ -67,11 +75,20 @@ def _serve(settings: Settings, sock: socket.socket, line: socket.socket) -> None
     engine = CeleryEngine(settings.broker_url, ca=settings.broker_ca)
     dispatch.use(engine)
     sweeper = Sweeper(interval=SWEEP_INTERVAL, lease=settings.lease, republish=settings.republish)
-    server = HttpServer(sock, lambda: line.sendall(READY), settings.trusted_proxies)
+    supervisor = os.getppid()
+
+    def say_ready() -> None:
+        with suppress(OSError):  # it was told to stop before it could start
+            line.sendall(READY)
+
+    server = HttpServer(sock, say_ready, settings.trusted_proxies)
 
     def stop_when_told() -> None:
         line.recv(1)
         server.should_exit = True
+        time.sleep(ABANDONED)
+        if os.getppid() != supervisor:  # nobody is left to kill it
+            os._exit(1)
 
     def stop_on_signal(signum: int, frame: object) -> None:
         server.should_exit = True

@@ -21,6 +21,10 @@ UNFIT = 3
 """The exit code of a process that another start would not help; it has said why."""
 FIRST_DELAY, LAST_DELAY = 0.2, 10.0
 """Seconds before a process that died is started anew: more if it dies again and again."""
+MOST_PROCESSES = 4
+"""As many processes as processors, but by default no more than these."""
+CONNECTIONS = 24
+"""What one process may hold open to the database: a connection for each thread that serves, and some that work."""
 STEADY = 30.0
 """A process that lived for so many seconds is not one that dies again and again."""
 
@@ -148,6 +152,6 @@ def _tell(code: int) -> str:
         return f"signal {-code}"
 
 
-def usable_cpus() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0))
+def default_count() -> int:
+    """How many processes serve unless somebody says it: by the processors that this one may use."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)

@@ -1,119 +1,43 @@
 """What `saltant check` looks at: each part of one folder's saltant, whether it runs or not."""
 
 import os
-import platform
-import shutil
 import sqlite3
 import stat
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import django
 import requests
 
+from saltant.checks import Check, Part, Wrong, run_parts
 from saltant.config import Settings
+from saltant.serving.checks import check_https, check_versions
 from saltant.up.folder import DataFolder
-from saltant.worker.launch import Launch, Launcher
-from saltant.worker.run_as import RunAs
+from saltant.worker.checks import check_disk, check_launcher, check_run_as, check_writable
 
-FREE = 256 * 1024**2
-"""Bytes that must be free on the folder's disk."""
 DRIFT = 1.0
 """Seconds by which clocks may differ."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was found of one part.
-
-    Attributes:
-        part: its name.
-        ok: whether it is right.
-        says: what was found.
-        advice: what to do; "" if it is right.
-    """
-
-    part: str
-    ok: bool
-    says: str
-    advice: str = ""
-
-
-class Wrong(Exception):
-    """A part is not right: what was found, and what to do."""
-
-    def __init__(self, says: str, advice: str) -> None:
-        super().__init__(says)
-        self.says = says
-        self.advice = advice
 
 
 def run_checks(settings: Settings) -> Iterator[Check]:
     """Check every part of the settings' folder, and what else they name, one after the other."""
     folder = DataFolder(settings.data_dir)
-    parts: dict[str, Callable[[DataFolder], str]] = {
-        "https": lambda _: check_https(settings),
-        "run-as": lambda folder: check_run_as(folder, settings.run_as),
-        "folder": check_folder,
-        "disk": check_disk,
-        "database": check_database,
-        "migrations": check_migrations,
-        "admin-token": check_admin_token,
-        "clock": check_clock,
-        "versions": check_versions,
-        "server": check_server,
-        "launcher": lambda _: check_launcher(settings.run_as),
-    }
-    usable = folder.database.exists()
-    for name, part in parts.items():
-        if name in ("database", "migrations", "admin-token") and not usable:
-            continue
-        try:
-            yield Check(name, True, part(folder))
-            continue
-        except Wrong as wrong:
-            found = Check(name, False, wrong.says, wrong.advice)
-        except Exception as error:
-            found = Check(name, False, f"{type(error).__name__}: {error}", "The message is all that is known.")
-        usable = usable and name not in ("folder", "database")
-        yield found
-
-
-def check_https(settings: Settings) -> str:
-    """A proxy is believed when it says whom it speaks for."""
-    if not settings.https:
-        return "not asked for (SALTANT_HTTPS)"
-    if not settings.trusted_proxies:
-        raise Wrong(
-            "No proxy is trusted, so whoever comes through one on this machine counts as local, with HTTPS or without.",
-            "Set SALTANT_TRUSTED_PROXIES to the proxy's address, such as 127.0.0.1.",
-        )
-    return f"through {', '.join(settings.trusted_proxies)}"
-
-
-def check_run_as(folder: DataFolder, name: str) -> str:
-    """Jobs' user exists, and can reach their folders."""
-    if not name:
-        return "jobs run as saltant's own user"
-    try:
-        user = RunAs.named(name)
-    except ValueError as error:
-        raise Wrong(str(error), "Make that user, or set SALTANT_RUN_AS to another.") from None
-    except PermissionError as error:
-        raise Wrong(str(error), "Start saltant (and this) as root, or unset SALTANT_RUN_AS.") from None
-    for parent in folder.path.resolve().parents:  # `saltant up` opens the folder itself
-        if parent.is_dir() and not user.may_pass(parent.stat()):
-            raise Wrong(
-                f"{name} cannot pass through {parent} to reach the jobs' folders.",
-                f"chmod o+x {parent}, or choose another --data-dir.",
-            )
-    return str(user)
+    parts = [
+        Part("https", lambda: check_https(settings)),
+        Part("run-as", lambda: check_run_as(folder.path, settings.run_as)),
+        Part("folder", lambda: check_folder(folder)),
+        Part("disk", lambda: check_disk(folder.path)),
+        Part("database", lambda: check_database(folder), needs=["folder"]),
+        Part("migrations", check_migrations, needs=["database"]),
+        Part("admin-token", lambda: check_admin_token(folder), needs=["database"]),
+        Part("clock", lambda: check_clock(folder)),
+        Part("versions", check_versions),
+        Part("server", lambda: check_server(folder)),
+        Part("launcher", lambda: check_launcher(settings.run_as)),
+    ]
+    return run_parts(parts)
 
 
 def check_folder(folder: DataFolder) -> str:
@@ -129,24 +53,8 @@ def check_folder(folder: DataFolder) -> str:
     for file in (folder.database, folder.secret_key, folder.admin_token):
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise Wrong(f"Others can open {file}.", f"chmod 600 {file}")
-    try:
-        with tempfile.TemporaryFile(dir=path) as written:
-            written.write(b"x")
-            written.flush()
-            os.fsync(written.fileno())
-    except OSError as error:
-        raise Wrong(f"{path} cannot be written: {error.strerror}.", "Mount it writable, or make room.") from None
+    check_writable(path)
     return str(path)
-
-
-def check_disk(folder: DataFolder) -> str:
-    """There is room."""
-    path = folder.path if folder.path.is_dir() else next(each for each in folder.path.parents if each.is_dir())
-    free = shutil.disk_usage(path).free
-    says = f"{free / 1024**3:.1f} GiB are free"
-    if free < FREE:
-        raise Wrong(f"Only {free // 1024**2} MiB are free.", "Make room, or remove old logs and results.")
-    return says
 
 
 def check_database(folder: DataFolder) -> str:
@@ -164,7 +72,7 @@ def check_database(folder: DataFolder) -> str:
 RESTORE = "Stop `saltant up`, move the folder away and `saltant restore` a backup."
 
 
-def check_migrations(folder: DataFolder) -> str:
+def check_migrations() -> str:
     """The tables are as this version wants them."""
     from saltant.server.health import missing_migrations
 
@@ -219,13 +127,6 @@ def _recorded(database: Path) -> Iterator[tuple[str, datetime]]:
                 yield what, datetime.fromisoformat(row[0]).replace(tzinfo=UTC)
 
 
-def check_versions(folder: DataFolder) -> str:
-    """Of what this command runs with."""
-    from importlib.metadata import version
-
-    return f"saltant {version('saltant-py')}, Python {platform.python_version()}, Django {django.get_version()}"
-
-
 def check_server(folder: DataFolder) -> str:
     """If one runs over this folder, it answers."""
     address = folder.running()
@@ -251,32 +152,6 @@ def check_server(folder: DataFolder) -> str:
         parts = {name: said for name, said in ready.json()["parts"].items() if said != "ok"}
         raise Wrong(f"{root} is not ready: {parts}.", "Look into its log.")
     return f"process {address.pid} answers at {address.api_url}, version {version} of the wire"
-
-
-def check_launcher(run_as: str) -> str:
-    """Jobs can be started: a program that does nothing runs to its end, as a job would, and as whom."""
-    user = None
-    with suppress(ValueError, PermissionError):  # "run-as" tells of it
-        user = RunAs.named(run_as) if run_as else None
-    program = shutil.which("true") or sys.executable
-    argv = [os.fsencode(program), *([] if program != sys.executable else [b"-c", b""])]
-    environment = {b"PATH": b"/usr/bin:/bin"}
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    # With a folder of its own: by the folder, an `up` knows whose processes are whose.
-    with tempfile.TemporaryDirectory(prefix="saltant-check-") as data:
-        launcher = Launcher(data)
-        try:
-            with launcher.start(Launch(argv, environment, Path("/"), null, null, run_as=user)) as process:
-                outcome = process.wait()
-        finally:
-            launcher.close()
-            os.close(null)
-    if outcome.status != 0:
-        raise Wrong(
-            f"{program} was started and did not succeed: {outcome.failure or outcome.message or outcome.status}.",
-            "Look for limits on processes and memory (ulimit -a, systemd-cgtop).",
-        )
-    return f"started {program}{f' as {user.name}' if user else ''} and saw it end"
 
 
 def _open(database: Path) -> sqlite3.Connection:

@@ -4,13 +4,14 @@ from django.core.management import call_command
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from saltant.folders import write_private
 from saltant.server.accounts import people
 from saltant.server.accounts.models import Token, User
 from saltant.server.accounts.tokens import create_token, digest_of
 from saltant.server.audit.log import SALTANT, record
 from saltant.server.audit.models import Action
 from saltant.server.tasks.models import TaskQueue, TaskWhitelist
-from saltant.up.folder import DataFolder, UpError, write_private
+from saltant.up.folder import DataFolder, UpError
 
 
 def prepare(folder: DataFolder) -> None:

@@ -1,16 +1,14 @@
 """The folder of `saltant up`: who may use it, and what lies where."""
 
-import fcntl
 import json
 import os
 import secrets
-import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-LOCK = "lock"
-LOOKERS = 1.0
-"""Seconds that a start waits for who only looks whether another `up` is there."""
+from saltant.folders import LOCK, FolderLock, write_private
+
 MARKS = ("secret-key", "saltant.sqlite3")
 """What the folder of an earlier start holds, if that came far enough to hold anything but the lock."""
 
@@ -36,7 +34,7 @@ class DataFolder:
         self.secret_key = self.path / "secret-key"
         self.admin_token = self.path / "admin-token"
         self._address = self.path / "address.json"
-        self._lock = -1
+        self._lock = FolderLock(self.path)
 
     def open(self) -> None:
         """Make the folder if it is missing, readable by nobody else, and take it for this process.
@@ -51,8 +49,7 @@ class DataFolder:
                 raise UpError(
                     f"{self.path} holds files that are not saltant's. Choose an empty or a new folder with --data-dir."
                 )
-            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            if not _take(self._lock):
+            if not self._lock.take():
                 address = self.read_address()
                 who = f" (process {address.pid}, {address.api_url})" if address else ""
                 raise UpError(f"Another `saltant up`{who} is using {self.path}. Stop it, or choose another --data-dir.")
@@ -78,47 +75,11 @@ class DataFolder:
 
     def running(self) -> Address | None:
         """Where the `up` that uses this folder now listens; None if none does, or if it is not ready yet."""
-        try:
-            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            # Shared, as all who only look: it excludes nobody but an `up`, for which it is in the way but a moment.
-            return None if _flock(lock, fcntl.LOCK_SH) else self.read_address()
-        finally:
-            os.close(lock)
+        with suppress(OSError):
+            return self.read_address() if self._lock.is_held() else None
+        return None
 
     def close(self) -> None:
         """Leave the folder to the next."""
         self._address.unlink(missing_ok=True)
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-
-
-def _take(lock: int) -> bool:
-    """Take a lock for oneself alone; lookers are waited for a little, another holder is not."""
-    end = time.monotonic() + LOOKERS
-    while not _flock(lock, fcntl.LOCK_EX):
-        if not _flock(lock, fcntl.LOCK_SH) or time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def _flock(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        self._lock.release()

@@ -17,17 +17,13 @@ import django
 from saltant import logs
 from saltant.config import Settings, default_data_dir, variable_of
 from saltant.engine.embedded import EmbeddedEngine
+from saltant.serving.http import HttpServer, base_url, is_loopback, listen
 from saltant.up.folder import DataFolder, UpError
-from saltant.up.http import HttpServer, base_url, is_loopback, listen
-from saltant.worker.cgroups import Cgroups
+from saltant.worker.assembly import identity_of, make_tools
 from saltant.worker.control import Control
-from saltant.worker.environment import Environment
-from saltant.worker.folders import WorkerFolders
-from saltant.worker.launch import Launcher
-from saltant.worker.leftovers import kill_leftovers
 from saltant.worker.loop import Worker
-from saltant.worker.run_as import RunAs
-from saltant.worker.runners import Tools, make_runners
+from saltant.worker.machine import this_machine
+from saltant.worker.runners import make_runners
 
 if TYPE_CHECKING:
     from saltant.server.tasks.sweeper import Sweeper
@@ -120,38 +116,22 @@ class System:
         server.serve_until_told()
 
     def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: Control) -> Worker:
-        cgroups = Cgroups(data_dir)
         try:
-            run_as = RunAs.named(self._settings.run_as) if self._settings.run_as else None
-            folders = WorkerFolders(data_dir, run_as)
-            folders.make()
-            # Shims end their jobs when their worker dies, but they may still be at it, or have been killed too.
-            kill_leftovers(data_dir, timeout=self._settings.kill_grace + 10)
-            folders.sweep()
-            cgroups.sweep()
+            runners = make_runners(make_tools(data_dir, self._settings))
+            said = this_machine().announce(
+                socket.gethostname(),
+                identity=identity_of(data_dir),
+                queues=self._queues,
+                slots=self._slots,
+                kinds=list(runners),
+            )
         except (OSError, ValueError) as error:
             raise UpError(str(error)) from None
-        if run_as is None and os.geteuid() == 0:
-            log.warning(
-                "saltant runs as root, and so do all jobs: whoever may submit is as good as root on this machine."
-                " Choose another user for them with --run-as USER."
-            )
-        runners = make_runners(
-            Tools(
-                folders=folders,
-                launcher=Launcher(data_dir),
-                environment=Environment(os.environ, self._settings.job_environment),
-                cgroups=cgroups,
-                kill_grace=self._settings.kill_grace,
-            )
-        )
         return Worker(
-            name=socket.gethostname(),
+            said=said,
             control=control,
             source=engine,
             runners=runners,
-            queues=self._queues,
-            slots=self._slots,
             heartbeat_seconds=self._settings.lease / 4,
             kill_grace=self._settings.kill_grace,
         )

@@ -31,7 +31,7 @@ def find_places(controllers: tuple[str, ...] = CONTROLLERS, proc: Path = Path("/
     To be called before the worker has children: it may move this process into a cgroup below its own.
     """
     try:
-        own = _own_cgroups(proc)
+        own = own_cgroups(proc)
     except OSError as error:
         return dict.fromkeys(controllers, f"its cgroups cannot be found ({error}).")
     return {controller: _find(controller, own) for controller in controllers}
@@ -79,7 +79,7 @@ def _enable(controller: str, base: Path) -> Place | str:
     return Place(2, base)
 
 
-def _own_cgroups(proc: Path) -> dict[str, Path]:
+def own_cgroups(proc: Path) -> dict[str, Path]:
     """The folder of this process's cgroup in each hierarchy: by controller for version 1, by "" for version 2."""
     mounts: dict[str, tuple[str, str]] = {}
     for line in (proc / "mountinfo").read_text().splitlines():

@@ -3,100 +3,135 @@
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from uuid import UUID
 
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
 from saltant.reasons import Reason
 from saltant.worker.control import Control
+from saltant.worker.cut_off import CutOff
+from saltant.worker.heart import Heart
+from saltant.worker.reports import Reports
 from saltant.worker.runners.base import Runner
 from saltant.worker.running import Running
-from saltant.workers import Announcement
+from saltant.worker.source import Source
+from saltant.worker.spool import Spool
+from saltant.workers import Announcement, Refused
 
 log = logging.getLogger("saltant.worker")
 
 _CLAIM_TRIES = 8
-_FIRST_DELAY, _LAST_DELAY = 0.05, 5.0  # seconds between tries to reach the server
+_FIRST_DELAY, _LAST_DELAY = 0.05, 5.0  # seconds between tries to claim
 _HURRY = 2.0  # seconds that a stop without grace may take to kill and to report
-
-
-class Source(Protocol):
-    """Where tickets come from. Every call may be made from any thread."""
-
-    def take(self, queues: Collection[str] | None, kinds: Collection[Kind], timeout: float | None) -> Ticket | None:
-        """The next ticket for one of `queues` (None: any) and `kinds`; None after `timeout` seconds, or when closed."""
-
-    def give_back(self, ticket: Ticket) -> None:
-        """Give the ticket out again: it could not be claimed, as the server was not to be reached."""
-
-    def close(self) -> None:
-        """Give out nothing any more, and wake all takers with None."""
+_REPORT = 5.0  # seconds to report, and to leave, after what ran was killed
+_LONGEST = 3600.0  # seconds to wait at once: a lock's time-out may overflow
 
 
 class Worker:
     """Runs what it gets tickets for, as many at once as it has slots.
 
     Args:
-        name: its name, unique among the workers of a server.
+        said: what it is: its name, queues and slots, and more that only its server needs.
         control: the server.
         source: where tickets come from; closed when the worker stops.
         runners: how it runs each kind of job; it takes tickets of these kinds, and closes them when it stops.
-        queues: the queues it serves; None for all.
-        slots: how many jobs it runs at once.
-        heartbeat_seconds: how often it renews its leases.
+        heartbeat_seconds: how often it renews its leases; asked for each time.
         kill_grace: seconds between SIGTERM and SIGKILL for a job that is terminated.
+        stopped: the reason, and a sentence, for what is ended as the worker is stopped.
+        spool: where ends are kept that the server has not taken; None: in memory only.
+        held: what the spool held at the start.
+        on_ready: called once the server has taken it, before it takes tickets.
     """
 
     def __init__(
         self,
         *,
-        name: str,
+        said: Announcement,
         control: Control,
         source: Source,
         runners: Mapping[Kind, Runner],
-        queues: Collection[str] | None = None,
-        slots: int = 2,
-        heartbeat_seconds: float = 10.0,
+        heartbeat_seconds: float | Callable[[], float] = 10.0,
         kill_grace: float = 5.0,
+        stopped: tuple[Reason, str] = (Reason.SERVER_STOPPED, ""),
+        spool: Spool | None = None,
+        held: Mapping[Attempt, End] | None = None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
-        self.name = name
+        self.name = said.worker
+        self.refused: Refused | None = None  # why the server did not take it
         self._control = control
         self._source = source
         self._runners = dict(runners)
-        self._queues = queues
-        self._heartbeat_seconds = heartbeat_seconds
-        self._kill_grace = kill_grace
+        self._queues = said.queues
+        self._stopped = stopped
+        self._on_ready = on_ready
         self._changed = threading.Condition()
         self._running: dict[Attempt, Running] = {}
-        self._busy = slots  # slots whose thread lives
+        self._taken: set[Attempt] = set(held or ())  # running, being claimed or being reported
+        self._busy = said.slots + bool(held)  # threads that have something to finish
         self._looks = 0
-        self._to_look = threading.Event()
-        self._announced = threading.Event()
-        self._stopping = False
+        self._announced = threading.Event()  # or never to be
+        self._stopping = False  # takes nothing new
         self._kill_at: float | None = None  # set when all that runs is to be ended
         self._abandoned = threading.Event()  # set when the time to report is over
+        self._ended = threading.Event()
         self._deadlines = (float("inf"), float("inf"), float("inf"))
-        self._slots = [
-            threading.Thread(target=self._slot, name=f"saltant-slot-{number}", daemon=True) for number in range(slots)
-        ]
-        self._heart = threading.Thread(target=self._beat, name="saltant-heartbeat", daemon=True)
+        self._reports = Reports(control, said.worker, spool, dict(held or {}), self._abandoned)
+        self._cut_off = CutOff(self._all_running, kill_grace)
+        self._heart = Heart(
+            control=control,
+            said=said,
+            running=self._all_running,
+            pending=lambda: self._reports.pending,
+            interval=heartbeat_seconds if callable(heartbeat_seconds) else lambda: heartbeat_seconds,
+            kill_grace=kill_grace,
+            on_drain=self.drain,
+            abandoned=self._abandoned,
+        )
+        threads = {f"saltant-slot-{number}": self._slot for number in range(said.slots)}
+        threads |= {"saltant-heartbeat": self._live, "saltant-cut-off": self._cut_off.watch}
+        if held:
+            threads["saltant-reports"] = self._report_held
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in threads.items()]
 
     def start(self) -> None:
         """Begin to take tickets; returns at once."""
-        for thread in (self._heart, *self._slots):
+        for thread in self._threads:
             thread.start()
 
     def look(self) -> None:
         """Ask the server soon whether something that runs is to be ended. From any thread."""
         with self._changed:
             self._looks += 1
-        self._to_look.set()
+        self._heart.look()
+
+    def look_into(self, uuid: UUID) -> None:
+        """Ask the server soon whether an instance is to be ended, if it is here. From any thread."""
+        with self._changed:
+            is_here = any(attempt.uuid == uuid for attempt in self._taken)
+        if is_here:
+            self.look()
 
     @property
     def running(self) -> list[Attempt]:
         """What runs now."""
         with self._changed:
             return list(self._running)
+
+    def wait(self) -> None:
+        """Wait until it has stopped: it was told to, it has drained, or the server has refused it."""
+        self._ended.wait()
+
+    def drain(self) -> None:
+        """Take nothing new, finish what runs however long it takes, then stop. Returns at once."""
+        with self._changed:
+            if self._stopping:
+                return
+            self._stopping = True
+        log.info("Draining: nothing new is taken, and what runs (%d) is finished.", len(self.running))
+        self._heart.drain()
+        threading.Thread(target=self._finish_all, name="saltant-drain", daemon=True).start()
 
     def stop(self, grace: float = 10.0) -> None:
         """Stop within `grace` seconds, though no job is killed unreported in less than two.
@@ -105,15 +140,19 @@ class Worker:
         before the grace is over; what was ended so is reported as such. Another call, from another thread, can make it
         quicker: stop(0) kills at once. Not to be called from a signal handler.
         """
-        now = time.monotonic()
         margin = min(1.0, grace / 4)
-        planned = (now + grace / 2, now + grace - margin, now + max(grace, _HURRY))
+        self._stop(grace / 2, grace - margin, max(grace, _HURRY))
+
+    def end_now(self, grace: float) -> None:
+        """Stop: what runs is sent SIGTERM now, SIGKILL in `grace` seconds, and reported."""
+        self._stop(0.0, grace, grace + _REPORT)
+
+    def _stop(self, *seconds: float) -> None:
+        """Stop: from now, when what runs is sent SIGTERM, when SIGKILL, and until when ends are reported."""
+        now = time.monotonic()
         with self._changed:
-            self._deadlines = (
-                min(planned[0], self._deadlines[0]),
-                min(planned[1], self._deadlines[1]),
-                min(planned[2], self._deadlines[2]),
-            )
+            sooner = [min(now + each, known) for each, known in zip(seconds, self._deadlines, strict=True)]
+            self._deadlines = (sooner[0], sooner[1], sooner[2])
             self._stopping = True
             self._changed.notify_all()
         self._source.close()
@@ -123,14 +162,29 @@ class Worker:
                 self._kill_at = self._deadlines[1]
                 running = list(self._running.values())
             for each in running:
-                each.end(Reason.SERVER_STOPPED, max(0.0, self._deadlines[1] - time.monotonic()))
+                self._end_stopped(each, self._deadlines[1])
             if not self._wait_for_slots(2):
                 log.error("Stopping although these still run: %s", ", ".join(str(a.uuid) for a in self.running))
+        leaving = threading.Thread(target=self._heart.leave, name="saltant-leave", daemon=True)
+        if not self._ended.is_set():
+            leaving.start()
         self._abandoned.set()
-        self._to_look.set()
+        self._heart.look()
+        self._cut_off.close()
         for runner in self._runners.values():
             runner.close(max(0.5, self._deadlines[2] - time.monotonic()))
-        self._heart.join(0.5)
+        if not self._ended.is_set():
+            leaving.join(max(0.5, min(_REPORT, self._deadlines[2] - time.monotonic())))
+        self._reports.keep_all()
+        self._ended.set()
+
+    def _finish_all(self) -> None:
+        """A drain: stop when nothing runs any more and every end is reported."""
+        self._source.close()
+        if not self._heart.is_announced:
+            self._announced.set()  # it has nothing to finish, but for ends that stay on disk
+        if self._wait_for_slots(0):  # otherwise a stop has taken over
+            self._stop(0.0, 0.0, _REPORT)
 
     def _wait_for_slots(self, deadline: int) -> bool:
         """Wait until all slots are done: False if one of the deadlines came first."""
@@ -139,8 +193,44 @@ class Worker:
                 left = self._deadlines[deadline] - time.monotonic()
                 if left <= 0:
                     return False
-                self._changed.wait(left)
+                self._changed.wait(min(left, _LONGEST))
         return True
+
+    def _live(self) -> None:
+        """The heartbeat's thread: the worker's announcement, and its beats."""
+        try:
+            self._heart.announce(lambda: not self._stopping)
+            if self._heart.is_announced:
+                self._on_ready()
+        except Exception as error:
+            if isinstance(error, Refused):
+                log.error("This worker stops: %s", error)
+                self.refused = error
+            else:
+                log.exception("The worker failed at its start.")
+                self.refused = Refused(f"The worker failed at its start: {error}")
+            self._stop(0.0, 0.0, _HURRY)
+            return
+        finally:
+            self._announced.set()
+        self._heart.beat()
+
+    def _report_held(self) -> None:
+        try:
+            self._announced.wait()
+            if self._heart.is_announced:
+                self._reports.report_held(self._release)
+        finally:
+            self._done()
+
+    def _release(self, attempt: Attempt) -> None:
+        with self._changed:
+            self._taken.discard(attempt)
+
+    def _done(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
 
     def _slot(self) -> None:
         try:
@@ -159,102 +249,79 @@ class Worker:
                 except Exception:
                     log.exception("%s: a slot failed; it goes on.", ticket.attempt.uuid)
         finally:
-            with self._changed:
-                self._busy -= 1
-                self._changed.notify_all()
+            self._done()
 
     def _serve(self, ticket: Ticket) -> None:
+        with self._changed:
+            if ticket.attempt in self._taken:
+                return  # a ticket that came twice
+            self._taken.add(ticket.attempt)
+        try:
+            self._serve_once(ticket)
+        finally:
+            self._release(ticket.attempt)
+
+    def _serve_once(self, ticket: Ticket) -> None:
         looks = self._looks
-        job = self._claim(ticket)
-        if job is None:
+        claimed = self._claim(ticket)
+        if claimed is None:
             return
-        running = Running(job.attempt)
+        job, asked = claimed
+        running = Running(job.attempt, job.lease if job.is_retried_when_lost else None, asked)
         with self._changed:
             self._running[job.attempt] = running
             kill_at = self._kill_at
+        if running.lease is not None:
+            self._cut_off.look()
         if kill_at is not None:
-            running.end(Reason.SERVER_STOPPED, max(0.0, kill_at - time.monotonic()))
+            self._end_stopped(running, kill_at)
         if looks != self._looks:
-            self._to_look.set()  # who looked meanwhile did not know of this one
+            self._heart.look()  # who looked meanwhile did not know of this one
         try:
             end = self._run(job, running)
-            self._finish(job.attempt, end)
+            running.is_over = True
+            self._reports.report(job.attempt, end)
         finally:
             with self._changed:
                 del self._running[job.attempt]
+
+    def _end_stopped(self, running: Running, kill_at: float) -> None:
+        reason, why = self._stopped
+        running.end(reason, max(0.0, kill_at - time.monotonic()), why)
 
     def _run(self, job: Job, running: Running) -> End:
         runner = self._runners.get(job.kind)
         if runner is None:
             return End(Reason.WORKER_ERROR, f"This worker cannot run jobs of kind {job.kind}.")
         try:
-            return runner.run(job, running)
+            end = runner.run(job, running)
         except Exception as error:
             log.exception("%s: the worker failed to run it.", job.attempt.uuid)
             return End(Reason.WORKER_ERROR, f"The worker failed: {type(error).__name__}: {error}")
+        if running.why and end.reason is running.reason:
+            return replace(end, message=f"{running.why} {end.message}".rstrip())
+        return end
 
-    def _claim(self, ticket: Ticket) -> Job | None:
-        """Claim an attempt. A ticket that cannot be claimed for long makes room for others."""
+    def _claim(self, ticket: Ticket) -> tuple[Job, float] | None:
+        """Claim an attempt; returns the job and when it was asked for.
+
+        A ticket that cannot be claimed for long makes room for others.
+        """
         delay = _FIRST_DELAY
         for left in reversed(range(_CLAIM_TRIES)):
+            asked = time.monotonic()
             try:
-                return self._control.claim(ticket, self.name)
+                job = self._control.claim(ticket, self.name)
+                return None if job is None else (job, asked)
             except Exception as error:
-                log.warning("%s: could not be claimed (%s more tries): %s", ticket.attempt.uuid, left, error)
+                level = logging.WARNING if left in (0, _CLAIM_TRIES - 1) else logging.DEBUG
+                log.log(level, "%s: could not be claimed (%s more tries): %s", ticket.attempt.uuid, left, error)
             if self._stopping or self._abandoned.wait(delay):
                 break
             delay = min(delay * 2, _LAST_DELAY)
         self._source.give_back(ticket)
         return None
 
-    def _finish(self, attempt: Attempt, end: End) -> None:
-        """Report an end, however long it takes."""
-        delay = _FIRST_DELAY
-        while True:
-            try:
-                if not self._control.finish(attempt, self.name, end):
-                    log.info("%s: the server had given attempt %d up.", attempt.uuid, attempt.number)
-                return
-            except Exception as error:
-                log.warning("%s: its end (%s) could not be reported yet: %s", attempt.uuid, end.reason, error)
-            if self._abandoned.wait(delay):
-                log.error("%s: its end (%s) was not reported before the worker stopped.", attempt.uuid, end.reason)
-                return
-            delay = min(delay * 2, _LAST_DELAY)
-
-    def _beat(self) -> None:
-        self._announce()
-        delay = 0.0
-        while not self._abandoned.is_set():
-            self._to_look.wait(delay or self._heartbeat_seconds)
-            if delay:
-                self._abandoned.wait(delay)  # a look that is asked for often does not hurry a server that is away
-            self._to_look.clear()
-            with self._changed:
-                running = list(self._running.values())
-            try:
-                orders = self._control.heartbeat(self.name, {each.attempt: each.started for each in running})
-            except Exception as error:
-                log.warning("The server cannot be reached: %s", error)
-                delay = min(delay * 2 or _FIRST_DELAY, _LAST_DELAY, self._heartbeat_seconds)
-                continue
-            delay = 0.0
-            for each in running:
-                if each.attempt in orders.to_end:
-                    each.end(Reason.CANCELLED, self._kill_grace)
-                each.check()
-
-    def _announcement(self) -> Announcement:
-        return Announcement(worker=self.name, queues=self._queues, kinds=list(self._runners), slots=len(self._slots))
-
-    def _announce(self) -> None:
-        delay = _FIRST_DELAY
-        while not self._abandoned.is_set():
-            try:
-                self._control.announce(self._announcement())
-                break
-            except Exception as error:
-                log.warning("The server cannot be reached: %s", error)
-            self._abandoned.wait(delay)
-            delay = min(delay * 2, _LAST_DELAY)
-        self._announced.set()
+    def _all_running(self) -> list[Running]:
+        with self._changed:
+            return list(self._running.values())

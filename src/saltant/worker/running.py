@@ -25,20 +25,34 @@ class Endable(Protocol):
 
 
 class Running:
-    """One claimed attempt. An order to end it holds whether it has started yet or not."""
+    """One claimed attempt. An order to end it holds whether it has started yet or not.
 
-    def __init__(self, attempt: Attempt) -> None:
+    Args:
+        attempt: its name.
+        lease: seconds without a heartbeat after which another attempt follows it; None: none does.
+        renewed: when its lease was asked for last, by time.monotonic().
+    """
+
+    def __init__(self, attempt: Attempt, lease: float | None = None, renewed: float = 0.0) -> None:
         self.attempt = attempt
+        self.lease = lease
+        self.renewed = renewed
+        self.is_over = False  # nothing of it is alive; its end may still have to be reported
         self.reason: Reason | None = None  # of the first order to end it
+        self.why = ""
         self._lock = threading.Lock()
         self._process: Endable | None = None
         self._deadline = float("inf")
         self._limit = float("inf")
 
-    def end(self, reason: Reason, grace: float) -> None:
-        """Order its end, by SIGKILL after `grace` seconds. The first reason counts, and the shortest grace."""
+    def end(self, reason: Reason, grace: float, why: str = "") -> None:
+        """Order its end, by SIGKILL after `grace` seconds. The first reason counts, and the shortest grace.
+
+        `why` is a sentence for people, where the reason does not say it all.
+        """
         with self._lock:
-            self.reason = self.reason or reason
+            if self.reason is None:
+                self.reason, self.why = reason, why
             deadline = time.monotonic() + grace
             if deadline < self._deadline:
                 self._deadline = deadline

@@ -19,8 +19,9 @@ def test_a_worker_is_told_what_its_token_is_for(cast: Cast, world: World) -> Non
 
 
 def test_the_queues_are_those_of_the_token(cast: Cast, world: World) -> None:
-    world.queue.delete()
-    assert cast.worker.get("/api/worker/").json()["queues"] == []
+    world.queue.name = "renamed"
+    world.queue.save()
+    assert cast.worker.get("/api/worker/").json()["queues"] == ["renamed"]
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if "worker" not in role])

@@ -57,7 +57,7 @@ class Life(RuleBasedStateMachine):
         while self.lab.ticket():
             pass
         self.seen: dict[UUID, list[State]] = {}
-        self.started: set[Attempt] = set()
+        self.started: dict[Attempt, str] = {}
 
     @rule(
         target=instances,
@@ -79,10 +79,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(ticket=tickets, worker=WORKERS)
     def claim(self, ticket: Ticket, worker: str) -> None:
-        """Tickets may come twice: only one claim of an attempt succeeds, ever."""
+        """Tickets may come twice: one worker gets an attempt, ever."""
         if services.claim(ticket, worker) is not None:
-            assert ticket.attempt not in self.started
-            self.started.add(ticket.attempt)
+            assert self.started.setdefault(ticket.attempt, worker) == worker
 
     @rule(ticket=consumes(tickets))
     def lose_ticket(self, ticket: Ticket) -> None:
@@ -168,6 +167,9 @@ class Life(RuleBasedStateMachine):
 @pytest.fixture
 def quick_database(lab: Lab) -> Iterator[Lab]:
     """The lab, without waiting for the disk: thousands of small transactions follow."""
+    if connection.vendor != "sqlite":  # the tests' PostgreSQL never waits for it
+        yield lab
+        return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous=OFF")
     yield lab

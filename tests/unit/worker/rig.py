@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from saltant.worker.leftovers import LAUNCHER_VARIABLE, environment_of
 from saltant.worker.loop import Worker
 from saltant.worker.run_as import RunAs
 from saltant.worker.runners import Tools, make_runners
-from saltant.workers import Announcement, Orders
+from saltant.workers import Announcement, Orders, Refused
 
 BOUND = 30.0  # seconds after which a test gives up waiting
 
@@ -81,7 +82,10 @@ class Server:
         self.ends: dict[Attempt, End] = {}
         self.heartbeats: list[list[Attempt]] = []
         self.announced: list[tuple[Any, ...]] = []
+        self.holding: list[set[Attempt] | None] = []
         self.left: list[bool] = []
+        self.orders = Orders()
+        self.refusal: Refused | None = None
         self.troubles: dict[str, int] = {}
         self.closed = False
         self.after_claim: Callable[[Attempt], None] = lambda attempt: None
@@ -112,6 +116,9 @@ class Server:
 
     def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
         self.trouble("announce")
+        if self.refusal is not None:
+            raise self.refusal
+        self.holding.append(None if holding is None else set(holding))
         self.announced.append((said.worker, said.queues, set(said.kinds), said.slots))
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
@@ -129,7 +136,9 @@ class Server:
         with self.changed:
             self.heartbeats.append(list(running))
             self.changed.notify_all()
-            return Orders(self.cancelled & set(self.heartbeats[-1]))
+            orders = replace(self.orders, to_end=self.cancelled & set(self.heartbeats[-1]))
+            self.orders = replace(self.orders, announce=False)
+            return orders
 
     def leave(self, worker: str, *, draining: bool = False) -> None:
         self.left.append(draining)
@@ -159,6 +168,7 @@ class Rig:
         values: dict[str, str] | None = None,
         allowed: tuple[str, ...] = ("*",),
         cgroups: Cgroups | None = None,
+        start: bool = True,
         **options: Any,
     ) -> None:
         self.server = Server()
@@ -169,9 +179,14 @@ class Rig:
         grace = options.setdefault("kill_grace", 0.5)
         self.cgroups = cgroups or Cgroups(data)
         tools = Tools(self.folders, self.launcher, environment, self.cgroups, kill_grace=grace)
-        options = dict[str, Any]({"name": "rig", "slots": 2, "heartbeat_seconds": 60.0}) | options
-        self.worker = Worker(control=self.server, source=self.server, runners=make_runners(tools), **options)
-        self.worker.start()
+        options = dict[str, Any]({"heartbeat_seconds": 60.0, "control": self.server}) | options
+        runners = make_runners(tools)
+        said = Announcement(
+            worker="rig", queues=options.pop("queues", None), kinds=list(runners), slots=options.pop("slots", 2)
+        )
+        self.worker = Worker(said=said, source=self.server, runners=runners, **options)
+        if start:
+            self.worker.start()
 
     def submit(self, command: str, arguments: dict[str, Any] | None = None, **particulars: Any) -> Attempt:
         return self.server.submit(command, arguments, **particulars)
@@ -188,6 +203,10 @@ class Rig:
         end = self.end_of(attempt)
         path = self.folders.of(attempt).stdout
         return end, path.read_bytes() if path.exists() else b""
+
+    def repeat(self, attempt: Attempt) -> None:
+        """Give the attempt's ticket out once more."""
+        self.server.give_back(Ticket(attempt, "default", Kind.EXECUTABLE))
 
     def cancel(self, attempt: Attempt) -> None:
         with self.server.changed:

@@ -147,7 +147,7 @@ def test_a_cancel_keeps_the_end_of_a_program_that_ended_before(make_rig: Callabl
     sleeper = alive(attempt.uuid)
     until(lambda: len(alive(attempt.uuid)) <= 2, str(sleeper))  # the program itself has gone
     rig.server.cancelled.add(attempt)
-    rig.worker._kill_grace = 0.1
+    rig.worker._heart._kill_grace = 0.1
     rig.worker.look()
     end = rig.end_of(attempt)
     assert (end.reason, end.exit_code) == (Reason.EXITED, 5)

@@ -2,15 +2,19 @@
 
 import json
 import logging
-from typing import Any
+import sys
+from typing import Any, Literal
 
 from django.core.exceptions import DisallowedHost
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework.views import exception_handler
 
 log = logging.getLogger("saltant.api")
+
+UNUSABLE = (OperationalError, InterfaceError)
+"""What is raised where the database is away, was lost, or cannot write."""
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -26,12 +30,17 @@ def json_error(status: int, detail: str, **more: Any) -> HttpResponse:
 
 def handle(error: Exception, context: dict[str, Any]) -> Any:
     """What the API's views answer to an exception: DRF's answer, but 503 where the database cannot be used."""
-    if isinstance(error, OperationalError):
-        log.error("The database cannot be used: %s", error)
-        answer = json_error(503, "The database cannot be used now: its disk may be full. Try again later.")
-        answer.headers["Retry-After"] = "5"
-        return answer
-    return exception_handler(error, context)
+    return _unusable(error, "api") if isinstance(error, UNUSABLE) else exception_handler(error, context)
+
+
+def _unusable(error: BaseException, asked: Literal["api", "page"]) -> HttpResponse:
+    """503: what the server itself cannot mend. The next request tries again, on a new connection if it must."""
+    log.error("The database cannot be used: %s", error)
+    why = "its disk may be full" if connection.vendor == "sqlite" else "it may be away or full"
+    said = f"The database cannot be used now: {why}. Try again later."
+    answer = json_error(503, said) if asked == "api" else HttpResponse(said, content_type="text/plain", status=503)
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -59,7 +68,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a fault of ours. The log holds it."""
+    """500: a fault of ours. The log holds it. But 503 where a middleware or a page cannot use the database."""
+    error = sys.exc_info()[1]
+    if isinstance(error, UNUSABLE):
+        return _unusable(error, "api" if is_api(request) else "page")
     if is_api(request):
         return json_error(500, "The server failed at this request; its log says why.")
     return defaults.server_error(request)

@@ -8,8 +8,10 @@ from typing import Any
 import regex
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils.dateparse import parse_datetime
 
+from saltant.server.api import dialect
 from saltant.server.api.regexes import MAX_LENGTH, compiled
 
 MAX_TEXT = 10_000
@@ -34,9 +36,10 @@ class RegexField(forms.CharField):
         pattern = super().clean(value)
         try:
             compiled(pattern)
+            # A missing one stays what it is.
+            return dialect.postgresql(pattern) if pattern and connection.vendor == "postgresql" else pattern
         except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
             raise ValidationError("This is no regular expression: %(error)s.", params={"error": error}) from None
-        return pattern
 
 
 class IdField(forms.IntegerField):

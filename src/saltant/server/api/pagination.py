@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
@@ -116,14 +116,25 @@ def _stream(
 @contextmanager
 def _searching(filters: LeanFilterSet, seconds: float) -> Iterator[None]:
     """Let regular expressions run for `seconds`; one that takes longer is the request's fault."""
+    patterns = filters.searches
+    if not patterns:
+        yield
+        return
     with regexes.budget(seconds) as limits:
         try:
-            yield
-        except (OperationalError, MemoryError):
-            if limits.exhausted_by is None:
+            with regexes.limited_statements(seconds):
+                yield
+        except DataError as error:
+            if regexes.failure_of(error) != regexes.NO_PATTERN:
+                raise
+            message = f"This is no regular expression that PostgreSQL can use: {str(error).splitlines()[0]}."
+            raise ValidationError({name: [message] for name in patterns}) from None
+        except (OperationalError, MemoryError) as error:
+            if limits.exhausted_by is None and regexes.failure_of(error) != regexes.CANCELLED:
                 raise
             message = (
                 f"This regular expression takes more than {settings.SALTANT.filter_time:g} seconds, or too much memory."
             )
-            names = filters.parameters_of(limits.exhausted_by) or ["non_field_errors"]
+            # PostgreSQL does not say which it was.
+            names = filters.parameters_of(limits.exhausted_by) or patterns
             raise ValidationError({name: [message] for name in names}) from None

@@ -1,4 +1,8 @@
-"""Regular expressions in filters, for SQLite: searched by an engine that can be stopped, within a budget of time."""
+"""Regular expressions in filters, within a budget of time.
+
+On SQLite an engine searches that can be stopped. PostgreSQL searches itself, each statement within a limit; its dialect
+is near Python's, and `api.dialect` brings patterns into it.
+"""
 
 import re
 import time
@@ -11,11 +15,15 @@ from typing import Any
 
 import regex
 from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 MAX_LENGTH = 1000
 MAX_WEIGHT = 5000
 """How many elements a pattern may have, each counted as often as it is repeated. Compiling unrolls them."""
+
+CANCELLED, NO_PATTERN = "57014", "2201B"
+"""What PostgreSQL calls a statement that took too long, and a regular expression that it cannot read."""
 
 REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
 
@@ -40,6 +48,23 @@ def budget(seconds: float) -> Iterator[Budget]:
         yield new
     finally:
         _budget.reset(reset)
+
+
+@contextmanager
+def limited_statements(seconds: float) -> Iterator[None]:
+    """On PostgreSQL let each statement within take `seconds`. One that exceeds them fails as a database error."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
+        yield
+
+
+def failure_of(error: BaseException) -> str | None:
+    """PostgreSQL's code for what failed."""
+    code: str | None = getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
+    return code
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """The backend: Django imports `DatabaseWrapper` from here."""
 
 import select
+from typing import Any
 
 from django.db.backends.postgresql import base
 
@@ -14,17 +15,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close_if_health_check_failed(self) -> None:
         """Close the connection if it died while it rested."""
-        if self.connection is not None and self.health_check_enabled and not self.health_check_done:
-            if _is_silent(self.connection):
-                self.health_check_done = True
-                return
-        super().close_if_health_check_failed()
+        if self.connection is None or not _is_silent(self.connection):
+            super().close_if_health_check_failed()
 
 
-def _is_silent(connection: object) -> bool:
+def _is_silent(connection: Any) -> bool:
     try:
         poll = select.poll()
-        poll.register(connection.fileno(), select.POLLIN)  # type: ignore[attr-defined]
+        poll.register(connection.fileno(), select.POLLIN)
         return not poll.poll(0)
     except Exception:
         return False  # closed on our side: let Django look

@@ -56,7 +56,9 @@ class Limits(models.Model):
     retry_delay = models.FloatField(default=5.0)  # before the second attempt; doubled before each one after it
     memory = models.BigIntegerField(null=True, blank=True)  # bytes
     cpus = models.FloatField(null=True, blank=True)
-    priority = models.PositiveSmallIntegerField(default=DEFAULT_PRIORITY, validators=[MaxValueValidator(9)])  # 0 runs last
+    priority = models.PositiveSmallIntegerField(  # 0 runs last, 9 first
+        default=DEFAULT_PRIORITY, validators=[MaxValueValidator(9)]
+    )
 
     class Meta:
         abstract = True

@@ -41,7 +41,7 @@ def claim_many(tickets: Iterable[Ticket], worker: str, queues: Collection[int] |
                 jobs[attempt] = _begin(attempt, worker, row, now)
     for attempt in ordered:
         if attempt not in jobs:
-            job = _claim_limited(attempt, worker, queues, now)
+            job = _claim_limited(attempt, worker, queues, now) or _held(attempt, worker)
             if job is not None:
                 jobs[attempt] = job
     # A ticket that came twice gets its job once.
@@ -71,6 +71,12 @@ def _claim_limited(attempt: Attempt, worker: str, queues: Collection[int] | None
         return None if row is None else _begin(attempt, worker, row, now)
 
 
+def _held(attempt: Attempt, worker: str) -> Job | None:
+    """What the worker has claimed already, and has no end yet."""
+    row = statements.HELD.one(uuid=attempt.uuid, number=attempt.number, worker=worker)
+    return None if row is None else _job(attempt, row)
+
+
 def _has_room(instance: TaskInstance, queue: TaskQueue, worker: str) -> bool:
     """Whether one more fits. Locks are taken in this order by everybody."""
     leased = TaskAttempt.objects.filter(lease_expires__isnull=False)
@@ -91,10 +97,14 @@ def _has_room(instance: TaskInstance, queue: TaskQueue, worker: str) -> bool:
 
 
 def _begin(attempt: Attempt, worker: str, row: Any, now: datetime) -> Job:
-    pk, kind, arguments, snapshot, timeout, memory, cpus, max_attempts, retry_on = row
     statements.BEGIN_ATTEMPT.run(
-        instance=pk, number=attempt.number, worker=worker, lease_expires=now + lease(), now=now
+        instance=row[0], number=attempt.number, worker=worker, lease_expires=now + lease(), now=now
     )
+    return _job(attempt, row)
+
+
+def _job(attempt: Attempt, row: Any) -> Job:
+    _, kind, arguments, snapshot, timeout, memory, cpus, max_attempts, retry_on = row
     return Job(
         attempt=attempt,
         kind=Kind(kind),

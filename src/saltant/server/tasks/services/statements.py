@@ -101,10 +101,18 @@ CLAIM_LIMITED = Statement(
     RETURNING {_CLAIMED}
     """  # noqa: S608 - names of ours
 )
-ANY_HELD_BACK = Statement("SELECT 1 FROM {instances} WHERE held_back LIMIT 1")
-BEAT = Statement(
-    "UPDATE {workers} SET datetime_heartbeat = %(now)s, datetime_left = NULL WHERE name = %(worker)s RETURNING drain"
+HELD = Statement(
+    f"""
+    SELECT {_CLAIMED} FROM {{instances}} AS instance
+    WHERE uuid = %(uuid)s AND attempt = %(number)s AND state = 'running' AND datetime_cancelled IS NULL AND EXISTS (
+        SELECT 1 FROM {{attempts}} AS held
+        WHERE held.instance_id = instance.id AND held.number = %(number)s AND held.worker = %(worker)s
+            AND held.lease_expires IS NOT NULL
+    )
+    """  # noqa: S608 - names of ours
 )
+ANY_HELD_BACK = Statement("SELECT 1 FROM {instances} WHERE held_back LIMIT 1")
+BEAT = Statement("UPDATE {workers} SET datetime_heartbeat = %(now)s WHERE name = %(worker)s RETURNING drain")
 BEGIN_ATTEMPT = Statement(
     """
     INSERT INTO {attempts} (instance_id, number, worker, lease_expires, datetime_claimed, reason, message)

@@ -1,0 +1,215 @@
+"""The control of a worker on a machine of its own: its server over HTTP."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from saltant._http import Transport
+from saltant._http_errors import without_userinfo
+from saltant.exceptions import BadHttpRequestError
+from saltant.jobs import Attempt, End, Job, Ticket
+from saltant.protocol import (
+    JSON,
+    Malformed,
+    announcement_to_json,
+    attempt_to_json,
+    end_to_json,
+    job_from_json,
+    list_of,
+    orders_from_json,
+    running_to_json,
+    ticket_to_json,
+)
+from saltant.worker.control.batches import Batches
+from saltant.worker.control.clock import ServerClock
+from saltant.workers import Announcement, Orders, Refused
+
+CONNECT, READ = 5.0, 30.0
+"""Seconds that the server may take to take a connection, and to answer."""
+
+_DEFAULT_LEASE = 60.0  # seconds, until the server has told its own
+_TOO_MUCH = (400, 413)  # answers that may be meant for one item of many
+
+_HOW = "`saltant token create NAME --role worker --queue QUEUE` on the server makes one"
+_ADVICE = {
+    400: "Give worker and server the same version of saltant.",
+    401: f"Set SALTANT_WORKER_TOKEN to a key that is valid: {_HOW}.",
+    403: f"Give it a worker's token for all of its queues: {_HOW}.",
+    409: "Stop that worker, or give this one another --name.",
+    426: "",  # the server says which of the two to upgrade
+}
+
+
+class _Patience(HTTPAdapter):
+    """Does not wait for a connection for as long as for an answer."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        timeout = kwargs.get("timeout")
+        return super().send(request, *args, **kwargs | {"timeout": (min(CONNECT, timeout or READ), timeout or READ)})
+
+
+class HttpControl:
+    """The server of one worker. Claims and ends of many threads share requests.
+
+    Args:
+        server: its base URL, with or without /api/.
+        token: a worker's key.
+        ca: a file with the certificates that the server's is signed with; "" for the usual ones.
+    """
+
+    def __init__(self, server: str, token: str, *, ca: str = "") -> None:
+        self.url = base_url(server)
+        self.lease = _DEFAULT_LEASE  # seconds, as the server told it last
+        self.clock = ServerClock()
+        self._transport = Transport(f"{self.url}/api/worker/", token, READ, retries=0, pool_size=4)
+        for scheme in ("http://", "https://"):
+            self._transport.session.mount(scheme, _Patience(pool_connections=2, pool_maxsize=4))
+        if ca:
+            self._transport.session.verify = ca
+        self._claims: Batches[tuple[str, Ticket], Job | None] = Batches(self._send_claims)
+        self._ends: Batches[tuple[str, Attempt, End], bool] = Batches(self._send_ends)
+
+    @property
+    def shown_url(self) -> str:
+        """The server's URL without a user's name and password."""
+        return without_userinfo(self.url)
+
+    @property
+    def is_readable_by_others(self) -> bool:
+        """Whether what is said goes through a network unencrypted."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
+
+    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
+        """Say what the worker is. Raises Refused."""
+        held = None if holding is None else [attempt_to_json(attempt) for attempt in holding]
+        try:
+            answer = self._timed("announce", announcement_to_json(said) | {"holding": held}, READ)
+        except BadHttpRequestError as error:
+            advice = _ADVICE.get(error.status_code or 0)
+            if advice is None:
+                raise
+            detail = error.detail or str(error)
+            stop = "" if detail.endswith((".", "!", "?")) else "."
+            if "--" in detail:
+                advice = ""  # the server has told which option to change
+            raise Refused(f"{self.shown_url} refuses this worker: {detail}{stop} {advice}".strip()) from None
+        lease = answer.get("lease")
+        if isinstance(lease, (int, float)) and lease > 0:
+            self.lease = float(lease)
+
+    def claim(self, ticket: Ticket, worker: str) -> Job | None:
+        """Take the attempt, or None."""
+        job = self._claims.call((worker, ticket))
+        if job is not None and job.lease:
+            self.lease = job.lease
+        return job
+
+    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+        """Renew leases; returns what to do."""
+        told = running_to_json({attempt: self.clock.of(started) for attempt, started in running.items()})
+        # A server that does not answer is to be asked again while the lease lasts.
+        patience = min(READ, max(1.0, self.lease / 3))
+        return orders_from_json(self._timed("heartbeat", {"worker": worker, "running": told}, patience))
+
+    def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
+        """Report an end."""
+        return self._ends.call((worker, attempt, end))
+
+    def leave(self, worker: str, *, draining: bool = False) -> None:
+        """Say that the worker takes nothing any more."""
+        self._post("leave", {"worker": worker, "draining": draining})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _send_claims(self, claims: list[tuple[str, Ticket]]) -> Sequence[Job | Exception | None]:
+        try:
+            asked = [ticket_to_json(ticket) for _, ticket in claims]
+            answer = self._post("claim", {"worker": claims[0][0], "tickets": asked})
+            return [_job(said) for said in _as_many(answer, "jobs", len(claims))]
+        except BadHttpRequestError as error:
+            if len(claims) == 1 or error.status_code not in _TOO_MUCH:
+                raise
+            return [alone for claim in claims for alone in _one_by_one(self._send_claims, claim)]
+
+    def _send_ends(self, ends: list[tuple[str, Attempt, End]]) -> Sequence[bool | Exception]:
+        try:
+            told = [attempt_to_json(attempt) | {"end": end_to_json(self._shift(end))} for _, attempt, end in ends]
+            answer = self._post("finish", {"worker": ends[0][0], "ends": told})
+            return [accepted is True for accepted in _as_many(answer, "accepted", len(ends))]
+        except BadHttpRequestError as error:
+            if len(ends) == 1 or error.status_code not in _TOO_MUCH:
+                raise
+            return [alone for end in ends for alone in _one_by_one(self._send_ends, end)]
+
+    def _shift(self, end: End) -> End:
+        return replace(end, started=self.clock.of(end.started), finished=self.clock.of(end.finished))
+
+    def _timed(self, path: str, body: JSON, timeout: float) -> JSON:
+        """A request that tells the time and is told it."""
+        began = time.monotonic()
+        answer = self._post(path, body | {"time": datetime.now(UTC).isoformat()}, timeout)
+        took, ours = time.monotonic() - began, datetime.now(UTC)
+        try:
+            server = datetime.fromisoformat(answer["time"])
+            self.clock.measure(server, ours, took)
+        except (KeyError, TypeError, ValueError):
+            raise Malformed(f"The server's answer to {path} does not tell the time.") from None
+        return answer
+
+    def _post(self, path: str, body: JSON, timeout: float = READ) -> JSON:
+        answer = self._transport.request("POST", path, body=body, timeout=timeout)
+        if not isinstance(answer, dict):
+            raise Malformed(f"The server's answer to {path} is no object.")
+        return answer
+
+
+def base_url(server: str) -> str:
+    """A server's URL as it is written, without the /api/ that clients write.
+
+    Raises:
+        ValueError: it is no URL of a server.
+
+    >>> base_url("https://saltant.example.org/api/")
+    'https://saltant.example.org'
+    """
+    try:
+        parts = urlsplit(server.strip())
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_whole = False
+    if not is_whole or parts.query or parts.fragment:
+        shown = without_userinfo(server) if "@" in server and is_whole else "what was given"
+        raise ValueError(f"The server's URL must be like https://saltant.example.org, and {shown} is not.")
+    return server.strip().rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def _as_many(answer: JSON, name: str, count: int) -> list[Any]:
+    said = list_of(answer.get(name))
+    if len(said) != count:
+        raise Malformed(f"The server answered {len(said)} {name} where {count} were asked for.")
+    return said
+
+
+def _job(said: Any) -> Job | Exception | None:
+    try:
+        return None if said is None else job_from_json(said)
+    except Malformed as error:
+        return error
+
+
+def _one_by_one(send: Any, item: Any) -> Sequence[Any]:
+    """Send one of many that were refused together: the others are not to suffer for it."""
+    try:
+        answers: Sequence[Any] = send([item])
+        return answers
+    except Exception as error:
+        return [error]
