@@ -1,4 +1,5 @@
-# make demo, make test: see README.md. Everything is set up in .venv; nothing else of this machine is changed.
+# make demo, make test: see README.md. Everything is set up in .venv; beyond it, `make test` installs what Debian packages
+# it lacks (PostgreSQL, RabbitMQ, Redis, iproute2), and starts none of them as a service.
 PYTHON ?= python3
 BIN := .venv/bin
 # Our pins alone decide what is installed.
@@ -30,6 +31,7 @@ check: install
 
 bench: install
 	$(BIN)/python bench/embedded.py
+	$(BIN)/python bench/many.py
 
 constraints: install
 	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --all-extras --no-header --no-annotate \
