@@ -73,8 +73,8 @@ def test_a_copy_taken_under_load_holds_every_instance(tmp_path: Path) -> None:
     assert stat.S_IMODE(copied.stat().st_mode) == 0o700
     with Up(copied) as copy:
         assert copy.token == key
-        for uuid in before:
-            copy.client.executable_task_instances.wait_until_finished(uuid, 0.05, timeout=60)
+        for each in copy.client.executable_task_instances.list():
+            each.wait_until_finished(0.05, timeout=60)
         ended = {each.uuid: each for each in copy.client.executable_task_instances.list()}
         assert set(before) <= set(ended)
         assert set(ended) <= set(made)

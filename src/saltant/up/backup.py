@@ -2,6 +2,7 @@
 
 import io
 import os
+import secrets
 import shutil
 import sqlite3
 import stat
@@ -33,6 +34,7 @@ from saltant.up.folder import DataFolder
 from saltant.up.trees import Found, walk
 
 SPOOLED = 16 * 1024**2
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -68,12 +70,12 @@ def make_backup(folder: DataFolder, target: Path, *, files: bool = True, force: 
         raise ArchiveError(f"{target} exists. Choose another name, or write over it with --force.")
     if target.is_dir():
         raise ArchiveError(f"{target} is a folder. Name a file.")
-    part = None
+    # Named before they are made: an interruption at any moment finds them.
+    token = secrets.token_hex(8)
+    part, aside = (target.with_name(f".saltant-backup-{token}.{kind}") for kind in ("part", "aside"))
     try:
-        fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)  # mode 0600
-        part = Path(name)
-        with os.fdopen(fd, "w+b") as file:
-            backup = _Writer(folder, target.parent).write(file, files=files)
+        with os.fdopen(os.open(part, _NEW, 0o600), "w+b") as file:
+            backup = _Writer(folder, aside).write(file, files=files)
             file.flush()
             os.fsync(file.fileno())
         if not force and target.exists():
@@ -86,12 +88,12 @@ def make_backup(folder: DataFolder, target: Path, *, files: bool = True, force: 
         where = f" ({error.filename})" if error.filename else ""
         raise ArchiveError(f"The backup cannot be written: {error.strerror}{where}.") from None
     finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 class _Writer:
-    """Writes one archive. What has to be copied aside for it lies beside it."""
+    """Writes one archive. What has to be copied for it goes into the folder `aside`."""
 
     def __init__(self, folder: DataFolder, aside: Path) -> None:
         self._folder = folder
@@ -102,10 +104,11 @@ class _Writer:
     def write(self, file: IO[bytes], *, files: bool) -> Backup:
         """The database first: of every instance that it knows as ended, logs and results are complete by then."""
         with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT, compresslevel=6) as tar:
-            with tempfile.TemporaryDirectory(prefix=".saltant-backup-", dir=self._aside) as made:
-                copy = Path(made) / DATABASE
-                copy_database(self._folder.database, copy)
-                self._add_file(tar, os.open(copy, _READ), DATABASE)
+            self._aside.mkdir(mode=0o700)
+            copy = self._aside / DATABASE
+            copy_database(self._folder.database, copy)
+            self._add_file(tar, os.open(copy, _READ), DATABASE)
+            copy.unlink()
             for name in KEYS:
                 self._add_found(tar, None, self._folder.path / name, name)
             for tree in TREES if files else ():

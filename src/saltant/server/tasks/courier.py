@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from saltant.engine import Engine, EngineUnavailable
-from saltant.jobs import Ticket
+from saltant.jobs import Attempt, Ticket
 from saltant.server.tasks.models import TaskInstance
 from saltant.states import WAITING, State
 
@@ -32,6 +32,7 @@ class Courier:
         self._engine = engine
         self._changed = Condition()
         self._tickets: deque[tuple[int, Ticket]] = deque()
+        self._pending: set[Attempt] = set()  # whose tickets are here, or on their way
         self._cancels: deque[UUID] = deque(maxlen=MOST)
         self._closed = False
         self._rests_until = 0.0
@@ -42,8 +43,10 @@ class Courier:
         with self._changed:
             if self._closed or len(self._tickets) >= MOST or time.monotonic() < self._rests_until:
                 return False
-            self._tickets.append((pk, ticket))
-            self._wake()
+            if ticket.attempt not in self._pending:  # the sweeper may find what is still in line here
+                self._pending.add(ticket.attempt)
+                self._tickets.append((pk, ticket))
+                self._wake()
         return True
 
     def cancel(self, uuid: UUID) -> None:
@@ -87,9 +90,13 @@ class Courier:
                     self._rests_until = time.monotonic() + REST
                     left = len(self._tickets)
                     self._tickets.clear()
+                    self._pending.clear()
                 log.warning("%d tickets wait until the broker takes them: %s", left + len(tickets), error)
             except Exception:
                 log.exception("Tickets could not be sent; they are sent again later.")
+            finally:
+                with self._changed:
+                    self._pending.difference_update(ticket.attempt for _, ticket in tickets)
         connection.close()
 
     def _send(self, tickets: list[tuple[int, Ticket]]) -> None:
