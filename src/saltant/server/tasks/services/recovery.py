@@ -3,17 +3,21 @@
 import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from saltant.engine import EngineUnavailable
 from saltant.jobs import Attempt, End, Kind
 from saltant.reasons import Reason
-from saltant.server.tasks import dispatch
-from saltant.server.tasks.models import TaskAttempt, TaskInstance
+from saltant.server.tasks import changes, dispatch
+from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
+from saltant.server.tasks.services import statements
 from saltant.server.tasks.services.attempts import finish
+from saltant.server.tasks.services.kept_answers import remove_old_answers
 from saltant.server.tasks.services.room import release_if_held_back
 from saltant.states import WAITING, State
 
@@ -26,8 +30,9 @@ REPUBLISH_AFTER = timedelta(seconds=5)
 def recover() -> int:
     """End every attempt that holds a lease, after a hard stop of the only worker; returns how many those were.
 
-    Call it when nothing of them is alive any more.
+    Call it when nothing of them is alive any more: so no worker is, either.
     """
+    Worker.objects.filter(datetime_left=None).update(datetime_left=timezone.now())
     return end_leases(TaskAttempt.objects.all(), Reason.LOST, "saltant was stopped hard while it ran.")
 
 
@@ -49,6 +54,7 @@ def sweep(*, leases: bool = True, waits: bool = True, tickets: bool = True) -> N
         fail_unclaimed(now)
     if leases:
         expire_leases(now)
+    remove_old_answers(now)
     if tickets:
         with suppress(EngineUnavailable):  # who sends tickets says so
             replace_lost_tickets(now)
@@ -89,14 +95,17 @@ def replace_lost_tickets(now: datetime) -> int:
 
 def fail_unclaimed(now: datetime) -> int:
     """End what no worker has claimed within its time."""
-    late = TaskInstance.objects.filter(state__in=WAITING, attempt=1, start_before__lt=now)
-    failed = 0
+    failed: list[UUID] = []
     # Without a time of its own, what is over is the server's.
     for has_no_time, reason in ((True, Reason.NEVER_CLAIMED), (False, Reason.QUEUE_TIMEOUT)):
-        failed += late.filter(queue_timeout__isnull=has_no_time).update(
-            state=State.FAILED, datetime_finished=now, reason=reason, message=reason.sentence
-        )
-    return failed
+        with transaction.atomic():
+            rows = statements.FAIL_UNCLAIMED.rows(
+                now=now, has_no_time=has_no_time, reason=reason.value, message=reason.sentence
+            )
+            ended = [UUID(str(uuid)) for (uuid,) in rows]
+            changes.tell(*ended, ended=True)
+        failed += ended
+    return len(failed)
 
 
 def expire_leases(now: datetime) -> int:
