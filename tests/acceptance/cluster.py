@@ -195,11 +195,12 @@ class Cluster(Site):
 
     def kill_server(self) -> None:
         """Kill every process of the server at once."""
-        served = self.server_processes()
-        self.server.kill()
-        for pid in served:
+        assert self.server.process is not None
+        self.server.process.send_signal(signal.SIGSTOP)  # it could start others meanwhile, and they could say goodbye
+        for pid in self.server_processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self.server.kill()
 
     def server_processes(self) -> list[int]:
         """The processes that serve."""

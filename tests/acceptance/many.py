@@ -16,6 +16,9 @@ PATIENT = HASTY | {"SALTANT_LEASE": "60"}
 """Settings by which no lease ends within a test."""
 
 
+TREE = "/bin/sh -c 'setsid sleep 600 & trap \"\" TERM; (sleep 600 &); while :; do sleep 600; done'"
+
+
 class Gate:
     """What jobs wait for."""
 
@@ -53,6 +56,14 @@ def queue_of_its_own(cluster: Cluster) -> tuple[Any, dict[str, str]]:
     queue = cluster.client.task_queues.create(name, whitelists=[whitelist.id])
     token = cluster.saltant("token", "create", "admin", "--role", "worker", "--queue", name).strip()
     return queue, {"SALTANT_WORKER_TOKEN": token}
+
+
+def submit_tree(cluster: Cluster, queue: Any = None, **limits: Any) -> ExecutableTaskInstance:
+    """A job of processes that do their best to survive, and that has begun; on `default` unless a queue is named."""
+    queue = queue or cluster.client.task_queues.get(name="default")
+    job = cluster.client.executable_task_instances.create(cluster.executable(TREE).id, queue.id, **limits)
+    wait_until_running(job)
+    return job
 
 
 def wait_until_running(*jobs: ExecutableTaskInstance) -> None:

@@ -10,12 +10,13 @@ import pytest
 from tests.acceptance.cluster import Cluster, Program
 from tests.acceptance.conftest import make_site
 from tests.acceptance.many import (
-    PATIENT,
+    HASTY,
     Gate,
     checked,
     end_of,
     has_process,
     queue_of_its_own,
+    submit_tree,
     wait_for_state,
     wait_for_words,
     wait_until_running,
@@ -28,7 +29,9 @@ START_WORKER = Callable[[], Program]
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster whose own worker has nothing to do."""
-    site = make_site("rabbitmq", request, tmp_path_factory.mktemp("drains") / "data", environ=PATIENT)
+    site = make_site(
+        "rabbitmq", request, tmp_path_factory.mktemp("drains") / "data", environ=HASTY | {"SALTANT_LEASE": "12"}
+    )
     assert isinstance(site, Cluster)
     with checked(site):
         yield site
@@ -77,6 +80,7 @@ def test_a_drain_finishes_what_runs_and_takes_nothing_new(
     runs = gate.submit(queue[0], exit_code=3)
     wait_until_running(runs)
     told = how(cluster, worker)
+    wait_for_words(worker, "Draining")  # until it has heard of it, it may take something
     wait_for_state(cluster, name, "draining")
     assert [each.uuid for each in cluster.client.workers.get(name).running] == [runs.uuid]
     later = gate.submit(queue[0])
@@ -106,7 +110,8 @@ def test_a_second_signal_ends_what_runs_at_once(
     assert has_process(job)
     assert worker.stop() == 0
     assert not has_process(job)
-    assert (*end_of(job), job.message) == ("failed", "lost", "Its worker was stopped while it ran. SIGTERM ended it.")
+    message = "Its worker was stopped while it ran. Its program was told to end, and was killed by signal 15 (SIGTERM)."
+    assert (*end_of(job), job.message) == ("failed", "lost", message)
     assert cluster.client.workers.get(name_of(worker)).state == "stopped"
 
 
@@ -128,3 +133,20 @@ def test_what_a_second_signal_ended_is_tried_again(
         (name_of(other), "exited"),
     ]
     assert other.stop() == 0
+
+
+def test_a_killed_worker_that_starts_anew_gives_up_at_once_what_it_held(
+    cluster: Cluster, queue: tuple[Any, dict[str, str]], start: START_WORKER
+) -> None:
+    worker = start()
+    once, twice = submit_tree(cluster, queue[0]), submit_tree(cluster, queue[0], max_attempts=2)
+    worker.kill()
+    worker.start()
+    for job in (once, twice):
+        assert job.attempts()[0].message == "Its worker was stopped hard while it ran, and has started anew."
+    assert end_of(once) == ("failed", "lost")
+    assert not has_process(once)
+    wait_until(lambda: twice.sync().attempt == 2 and twice.state == "running" and has_process(twice), "it runs again")
+    twice.terminate()
+    assert end_of(twice) == ("terminated", "cancelled")
+    worker.kill()

@@ -2,52 +2,32 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from saltant.models.executable_task_instance import ExecutableTaskInstance
 from tests.acceptance.cluster import Cluster
 from tests.acceptance.conftest import make_site
 from tests.acceptance.many import (
     HASTY,
-    PATIENT,
     Gate,
     checked,
     end_of,
     has_process,
+    submit_tree,
     wait_for_state,
     wait_until_running,
 )
 from tests.acceptance.system import wait_until
 
-TREE = "/bin/sh -c 'setsid sleep 600 & trap \"\" TERM; (sleep 600 &); while :; do sleep 600; done'"
-
-
-@pytest.fixture(scope="module")
-def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster in which no lease ends within a test."""
-    yield from cluster_of(request, tmp_path_factory, PATIENT)
-
 
 @pytest.fixture(scope="module")
 def hasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster with short leases."""
-    yield from cluster_of(request, tmp_path_factory, HASTY)
-
-
-def cluster_of(request: Any, folders: pytest.TempPathFactory, environ: dict[str, str]) -> Iterator[Cluster]:
-    site = make_site("rabbitmq", request, folders.mktemp("losses") / "data", concurrency=2, environ=environ)
+    """A cluster with short leases; each test leaves it running."""
+    folder = tmp_path_factory.mktemp("losses") / "data"
+    site = make_site("rabbitmq", request, folder, concurrency=2, environ=HASTY)
     assert isinstance(site, Cluster)
     with checked(site):
         yield site
-
-
-def submit_tree(cluster: Cluster, **limits: Any) -> ExecutableTaskInstance:
-    """A job of processes that do their best to survive, and that has begun."""
-    job = cluster.submit(cluster.executable(TREE, **limits))
-    wait_until_running(job)
-    return job
 
 
 @pytest.mark.parametrize("is_restarted", [False, True], ids=["worker lives on", "worker is killed too"])
@@ -106,22 +86,6 @@ def test_a_killed_worker_leaves_no_process_and_is_found_lost(hasty: Cluster) -> 
     twice.terminate()
     assert end_of(twice) == ("terminated", "cancelled")
     assert [(each.worker, each.reason) for each in twice.attempts()] == [("worker-1", "lost"), ("other", "cancelled")]
-    assert other.stop() == 0
+    other.kill()
     hasty.workers[0].start()
     wait_for_state(hasty, "worker-1", "online")
-
-
-def test_a_killed_worker_that_starts_anew_gives_up_at_once_what_it_held(patient: Cluster) -> None:
-    worker = patient.workers[0]
-    once, twice = submit_tree(patient), submit_tree(patient, max_attempts=2)
-    assert worker.process is not None
-    worker.kill()
-    worker.start()
-    for job in (once, twice):
-        assert job.attempts()[0].message == "Its worker was stopped hard while it ran, and has started anew."
-    assert end_of(once) == ("failed", "lost")
-    assert not has_process(once)
-    wait_until(lambda: twice.sync().attempt == 2 and twice.state == "running" and has_process(twice), "it runs again")
-    twice.terminate()
-    assert end_of(twice) == ("terminated", "cancelled")
-    assert worker.is_running

@@ -20,6 +20,7 @@ PROGRAMS = {
     "redis-server": ("redis-server", ()),
     "iproute2": ("ip", ()),
     "openssl": ("openssl", ()),
+    "faketime": ("faketime", ()),
 }
 """A package, and the program of it that is needed."""
 
