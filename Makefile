@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Our pins alone decide what is installed.
 PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test check bench constraints clean
+.PHONY: install demo test chaos check bench constraints clean
 
 install: .venv/installed
 
@@ -23,6 +23,11 @@ test: install
 	$(BIN)/python -m tests.services.install
 	$(BIN)/pytest
 	$(BIN)/python -m tests.services.on_postgresql tests/integration
+
+# A small run of it is part of `make test`. SEED=17 repeats what was random in an earlier run, but not its moments.
+chaos: install
+	$(BIN)/python -m tests.services.install
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 check: install
 	$(BIN)/ruff check

@@ -7,10 +7,11 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -110,8 +111,11 @@ class Transport:
         body: object = None,
         expected: int = HTTP_200_OK,
         timeout: float | None = None,
+        repeatable: bool = False,
     ) -> Any:
         """Make a request and give the JSON of its answer.
+
+        A POST to a server of version 2 carries a key, by which the server knows it again: so it can be repeated.
 
         Args:
             method: The HTTP method, in capitals.
@@ -120,28 +124,96 @@ class Transport:
             body: What to send as JSON; None sends nothing.
             expected: The status of success.
             timeout: Seconds, if fewer than the client's.
+            repeatable: Whether a request that is no GET changes nothing, so that it needs no key.
 
         Raises:
             BadHttpRequestError: It failed, tries and all.
             ValueError, TypeError: The body cannot be told in JSON.
         """
-        deadline = time.monotonic() + (self.timeout if timeout is None else min(timeout, self.timeout))
-        prepared = self._prepare(method, path, list(params), body)
+        keyed = method == "POST" and not repeatable and (self.server_version or 1) >= 2
+        headers = {"Idempotency-Key": str(uuid4())} if keyed else {}
+        prepared = self._prepare(method, path, list(params), body, headers)
+        again = method == "GET" or repeatable or keyed
+        answer = self._exchange(prepared, (expected,), self._deadline(timeout), again)
+        return self._data(answer, method)
+
+    def read(self, path: str, params: Iterable[tuple[str, str]] = ()) -> requests.Response:
+        """Read something that is no JSON.
+
+        Raises:
+            BadHttpRequestError: It failed, tries and all.
+        """
+        prepared = self._prepare("GET", path, list(params), None, {})
+        answer = self._exchange(prepared, (HTTP_200_OK,), self._deadline(None), True)
+        self._note_version(answer)
+        return answer
+
+    def open(
+        self,
+        path: str,
+        *,
+        params: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        expected: Container[int] = (HTTP_200_OK,),
+        silence: float | None = None,
+    ) -> requests.Response:
+        """Begin to read something that is no JSON. Its body is read from the answer, which must be closed.
+
+        Args:
+            path: Below the base URL.
+            params: The query, as text.
+            headers: More headers.
+            expected: The statuses of success.
+            silence: The most seconds between two pieces of the body; the client's time-out if None.
+
+        Raises:
+            BadHttpRequestError: It failed, tries and all.
+        """
+        # Bytes are counted here: a proxy must not pack them.
+        prepared = self._prepare("GET", path, list(params), None, {"Accept-Encoding": "identity", **(headers or {})})
+        answer = self._exchange(prepared, expected, self._deadline(None), True, silence or self.timeout)
+        self._note_version(answer)
+        return answer
+
+    def failure(self, caught: Exception, answer: requests.Response) -> exceptions.TransportError:
+        """The error of an answer that broke off while it was read."""
+        _strip(answer.request)
+        return transport_error(caught, "GET", answer.url)
+
+    def odd(self, answer: requests.Response, problem: str) -> exceptions.UnexpectedResponse:
+        """The error of a success that is none of a saltant API's."""
+        _strip(answer.request)
+        return unexpected(answer, answer.request.method or "", f"{problem}. {BASE_URL_HINT}")
+
+    def _deadline(self, timeout: float | None) -> float:
+        return time.monotonic() + (self.timeout if timeout is None else min(timeout, self.timeout))
+
+    def _exchange(
+        self,
+        prepared: requests.PreparedRequest,
+        expected: Container[int],
+        deadline: float,
+        again_after_loss: bool,
+        silence: float | None = None,
+    ) -> requests.Response:
+        """Send a request until there is an answer to keep. With `silence` the answer's body is not read."""
+        method = prepared.method or ""
         for failures in range(1, self.backoff.retries + 2):
             error: exceptions.BadHttpRequestError
             cause: Exception | None = None
             try:
-                answer = self._send(prepared, max(deadline - time.monotonic(), 0.001))
+                answer = self._send(prepared, max(deadline - time.monotonic(), 0.001), silence)
+                if answer.status_code in expected:
+                    return answer
+                error = self._error(answer, method)
+                answer.close()
             except (requests.RequestException, HTTPError, ValueError) as caught:
                 cause = caught
-                error = transport_error(caught, method, prepared.url or path)
-                again = (method == "GET" or never_sent(caught)) and not is_hopeless(caught)
+                error = transport_error(caught, method, prepared.url or "")
+                again = (again_after_loss or never_sent(caught)) and not is_hopeless(caught)
                 wait = self.backoff.wait(failures)
             else:
-                if answer.status_code == expected:
-                    return self._data(answer, method)
-                error = self._error(answer, method)
-                again = answer.status_code == 429 or (method == "GET" and answer.status_code in (502, 503, 504))
+                again = answer.status_code == 429 or (again_after_loss and answer.status_code in (502, 503, 504))
                 asked = retry_after(answer.headers.get("Retry-After")) if again else None
                 wait = self.backoff.wait(failures) if asked is None else asked
                 if isinstance(error, exceptions.RateLimited):
@@ -157,11 +229,13 @@ class Transport:
         """Close the connections."""
         self.session.close()
 
-    def _prepare(self, method: str, path: str, params: list[tuple[str, str]], body: object) -> requests.PreparedRequest:
-        data, headers = None, {}
+    def _prepare(
+        self, method: str, path: str, params: list[tuple[str, str]], body: object, headers: dict[str, str]
+    ) -> requests.PreparedRequest:
+        data = None
         if body is not None:
             data = json.dumps(body, allow_nan=False).encode()
-            headers["Content-Type"] = "application/json"
+            headers = {**headers, "Content-Type": "application/json"}
         url = self.base_url + path
         request = requests.Request(method, url, headers=headers, data=data, params=params)
         try:
@@ -169,7 +243,9 @@ class Transport:
         except requests.RequestException as caught:
             raise transport_error(caught, method, url) from caught
 
-    def _send(self, prepared: requests.PreparedRequest, timeout: float) -> requests.Response:
+    def _send(
+        self, prepared: requests.PreparedRequest, timeout: float, silence: float | None = None
+    ) -> requests.Response:
         session = self.session
         if self._pid != os.getpid():
             # After a fork: connections shared with the parent would mix up answers.
@@ -179,12 +255,12 @@ class Transport:
         trusted = session.trust_env
         answer = session.send(
             prepared,
-            timeout=timeout,
+            timeout=timeout if silence is None else (timeout, silence),
             allow_redirects=False,
             proxies={**session.proxies, **self._env_proxies} if trusted else dict(session.proxies),
             verify=self._env_bundle if session.verify is True and trusted and self._env_bundle else session.verify,
             cert=session.cert,
-            stream=False,
+            stream=silence is not None,
         )
         if logger.isEnabledFor(logging.DEBUG):
             took = (time.monotonic() - started) * 1000
@@ -192,14 +268,16 @@ class Transport:
         return answer
 
     def _data(self, answer: requests.Response, method: str) -> Any:
-        version = answer.headers.get("Saltant-Version", "1")
-        self.server_version = int(version) if version.isdecimal() else 1
+        self._note_version(answer)
         try:
             return json.loads(answer.content)
         except (ValueError, RecursionError):
             what = summary(self._text(answer)) or "nothing"
-            _strip(answer.request)
-            raise unexpected(answer, method, f"{what} where JSON was expected. {BASE_URL_HINT}") from None
+            raise self.odd(answer, f"{what} where JSON was expected") from None
+
+    def _note_version(self, answer: requests.Response) -> None:
+        version = answer.headers.get("Saltant-Version", "1")
+        self.server_version = int(version) if version.isdecimal() else 1
 
     def _error(self, answer: requests.Response, method: str) -> exceptions.BadHttpRequestError:
         if 300 <= answer.status_code < 400:

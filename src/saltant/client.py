@@ -76,7 +76,8 @@ class Client:
             sending is heard out. None, or infinity: no limit.
         test_if_authenticated: Whether to make a first request at once, which tells whether URL and token are good.
         max_retries: How often a request is tried again: a GET after broken connections and after 429, 502, 503
-            and 504, anything else if no connection was made and after 429. A `Retry-After` is honoured.
+            and 504; so is a POST once the server is known to be of version 2, which takes two of it for one;
+            anything else if no connection was made and after 429. A `Retry-After` is honoured.
         pool_size: How many connections are kept open for threads.
 
     Attributes:

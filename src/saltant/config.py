@@ -149,6 +149,60 @@ class Settings:
         "root, it then warns that whoever may submit is as good as root.",
         "",
     )
+    files_dir: str = setting(
+        "SALTANT_FILES_DIR",
+        "Where the server keeps the logs and results that workers send it: a folder of its own, on a disk with room. "
+        "`files` in `SALTANT_DATA_DIR` by default. Several servers on one database need one that they share, or a "
+        "store with `SALTANT_S3_BUCKET`.",
+        "",
+    )
+    s3_bucket: str = setting(
+        "SALTANT_S3_BUCKET",
+        "Keep logs and results in this bucket of an S3-compatible store, in the place of a folder. It needs "
+        "`pip install 'saltant-py[s3]'`.",
+        "",
+    )
+    s3_endpoint: str = setting(
+        "SALTANT_S3_ENDPOINT", "Where the store is: `https://s3.example.org`. Amazon's by default.", ""
+    )
+    s3_region: str = setting("SALTANT_S3_REGION", "The store's region, where it has any.", "")
+    s3_prefix: str = setting(
+        "SALTANT_S3_PREFIX", "What all names in the bucket begin with, where others use the bucket too.", ""
+    )
+    s3_access_key: str = setting(
+        "SALTANT_S3_ACCESS_KEY",
+        "The key's name. By default what the machine has (AWS_ACCESS_KEY_ID, roles and the like).",
+        "",
+        secret=True,
+    )
+    s3_secret_key: str = setting("SALTANT_S3_SECRET_KEY", "The key.", "", secret=True)
+    log_limit: int = setting(
+        "SALTANT_LOG_LIMIT",
+        "How many bytes of logs the server keeps of an instance. What comes after is cut, and the last line says so.",
+        100 * 1024 * 1024,
+    )
+    result_limit: int = setting(
+        "SALTANT_RESULT_LIMIT",
+        "How many bytes of results the server keeps of an attempt. Files beyond that are refused, and named.",
+        10 * 1024**3,
+    )
+    result_files: int = setting(
+        "SALTANT_RESULT_FILES", "How many files of results the server keeps of an attempt, likewise.", 10_000
+    )
+    keep_logs: int = setting(
+        "SALTANT_KEEP_LOGS",
+        "For how many days after an instance's end `saltant prune` leaves its logs. 0: for ever.",
+        0,
+    )
+    keep_results: int = setting("SALTANT_KEEP_RESULTS", "Likewise its results.", 0)
+    keep_instances: int = setting(
+        "SALTANT_KEEP_INSTANCES", "Likewise the instance itself, with its attempts, logs and results.", 0
+    )
+    keep_local: int = setting(
+        "SALTANT_KEEP_LOCAL",
+        "For how many days a worker keeps its own copies of the logs and results that the server has. 0: for ever.",
+        7,
+    )
     log_level: str = setting("SALTANT_LOG_LEVEL", "debug, info, warning or error.", "info")
     log_format: str = setting(
         "SALTANT_LOG_FORMAT", "`people`, or `json`: one object a line, each field a key.", "people"
@@ -174,6 +228,11 @@ class Settings:
         settings._check()
         return settings
 
+    @property
+    def files_folder(self) -> Path:
+        """The folder where the server keeps logs and results."""
+        return Path(self.files_dir).expanduser() if self.files_dir else self.data_dir / "files"
+
     def _check(self) -> None:
         for name in ("max_body", "sign_in_window"):
             if not 0 < getattr(self, name) <= LONGEST:
@@ -192,6 +251,18 @@ class Settings:
                 raise SettingsError(
                     f"{variable_of(name)} must be between 0 and {LONGEST} seconds, not {getattr(self, name)}."
                 )
+        for name in ("log_limit", "result_limit", "result_files"):
+            if not 0 <= getattr(self, name) <= 2**60:
+                raise SettingsError(f"{variable_of(name)} must be 0 or more, not {getattr(self, name)}.")
+        for name in ("keep_logs", "keep_results", "keep_instances", "keep_local"):
+            if not 0 <= getattr(self, name) <= LONGEST // 86400:
+                raise SettingsError(
+                    f"{variable_of(name)} must be between 0 and {LONGEST // 86400} days, not {getattr(self, name)}."
+                )
+        if self.s3_bucket and bool(self.s3_access_key) != bool(self.s3_secret_key):
+            raise SettingsError("SALTANT_S3_ACCESS_KEY and SALTANT_S3_SECRET_KEY go together: set both or neither.")
+        if self.s3_endpoint and not self.s3_endpoint.startswith(("http://", "https://")):
+            raise SettingsError("SALTANT_S3_ENDPOINT must begin with https:// or http://.")
         if self.log_level.lower() not in ("debug", "info", "warning", "error"):
             raise SettingsError(f"SALTANT_LOG_LEVEL must be debug, info, warning or error, not {self.log_level!r}.")
         if self.log_format not in ("people", "json"):

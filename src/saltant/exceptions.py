@@ -3,7 +3,10 @@
     SaltantError
     ├── BadEnvironmentError         an environment variable is missing or useless (a ValueError too)
     ├── WaitTimeout                 a wait took too long (a TimeoutError too)
+    ├── TaskFailed                  a task instance did not succeed, and that was to be an error
     ├── UnsupportedByServer         the server is too old for it; nothing was sent
+    ├── ResultRefused               a result that was refused cannot be had
+    ├── ChecksumMismatch            a result came other than its job left it
     └── BadHttpRequestError         a request failed
         ├── AuthenticationError     401, the token is not accepted
         ├── BadRequest              400, the server refuses what was sent
@@ -49,16 +52,61 @@ class WaitTimeout(SaltantError, TimeoutError):
     """The task instance did not finish in time.
 
     Attributes:
-        instance: The task instance as it was last seen.
+        instance (BaseTaskInstance | None): The task instance as it was last seen, if one was waited for.
+        finished (list[BaseTaskInstance]): Of many that were waited for, those that finished.
+        unfinished (list[str]): Of many that were waited for, the UUIDs of the others.
     """
 
-    def __init__(self, message: str = "", *, instance: BaseTaskInstance | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        instance: BaseTaskInstance | None = None,
+        finished: Sequence[BaseTaskInstance] = (),
+        unfinished: Sequence[str] = (),
+    ) -> None:
         super().__init__(message)
         self.instance = instance
+        self.finished = list(finished)
+        self.unfinished = list(unfinished)
+
+
+class TaskFailed(SaltantError):
+    """The task instance did not succeed.
+
+    Attributes:
+        instance (BaseTaskInstance | None): The task instance as it is when finished.
+        reason (str | None): Why it ended, as one word of a fixed list; None from a server of version 1.
+        message (str): Why it ended, for people.
+        log_tail (str): The last lines of its stderr, or of its stdout if that is empty; "" if there are none.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        instance: BaseTaskInstance | None = None,
+        reason: str | None = None,
+        why: str = "",
+        log_tail: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.instance = instance
+        self.reason = reason
+        self.message = why
+        self.log_tail = log_tail
 
 
 class UnsupportedByServer(SaltantError):
     """The server is of version 1 and cannot do it. Nothing was sent."""
+
+
+class ResultRefused(SaltantError):
+    """The result was refused, and cannot be had."""
+
+
+class ChecksumMismatch(SaltantError):
+    """The result came other than its job left it."""
 
 
 class BadHttpRequestError(SaltantError):

@@ -61,8 +61,9 @@ class Site:
         return self.submit(task_type, arguments).wait_until_finished(0.02, timeout=START)
 
     def log(self, instance: ExecutableTaskInstance, stream: str = "stdout") -> str:
-        """What an instance printed."""
-        return (self.data_dir / "logs" / instance.uuid / f"{instance.uuid}-{stream}.txt").read_text()
+        """What an instance printed so far."""
+        path = self.data_dir / "logs" / instance.uuid / f"{instance.uuid}-{stream}.txt"
+        return path.read_text() if path.exists() else ""
 
     def result(self, instance: ExecutableTaskInstance, name: str) -> str:
         """A text file of an instance's results folder."""

@@ -16,8 +16,8 @@ import pytest
 from tests.acceptance.system import SALTANT, Up
 
 PARTS = [
-    *("settings", "https", "run-as", "folder", "disk", "database", "migrations", "admin-token", "clock", "versions"),
-    *("server", "launcher"),
+    *("settings", "https", "run-as", "folder", "disk", "database", "migrations", "files", "admin-token", "clock"),
+    *("versions", "server", "launcher"),
 ]
 
 
@@ -69,6 +69,14 @@ def test_the_table(stopped: Path, tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert "FAIL" in failed.stdout
     assert "Run `saltant up` once" in failed.stdout
+
+
+def test_files_that_cannot_be_kept(stopped: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, found = check(stopped, SALTANT_FILES_DIR=str(tmp_path / "file"))
+    assert (code, failures(found)) == (1, ["files"])
+    assert "cannot be used: Not a directory" in found["files"]["says"]
+    assert "SALTANT_FILES_DIR" in found["files"]["advice"]
 
 
 def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.acceptance.system import SALTANT, START
 
 SERVER = [
     *("settings", "https", "database", "connections", "migrations", "admin", "workers", "clock", "broker"),
-    *("versions", "server"),
+    *("files", "versions", "server"),
 ]
 WORKER = ["settings", "server", "token", "clock", "broker", "folder", "disk", "run-as", "launcher", "limits"]
 
@@ -116,6 +116,7 @@ def test_a_named_folder_goes_before_all(cluster: Cluster, tmp_path: Path) -> Non
         ("SALTANT_BROKER_URL", "kafka://u:hushhush@127.0.0.1/x", "broker", "must begin with"),
         ("SALTANT_DATABASE_URL", "postgresql://u:hushhush@127.0.0.1:1/x", "database", "refused"),
         ("SALTANT_DATABASE_URL", "postgresql://u:hushhush@127.0.0.1:{silent}/x", "database", "timeout"),
+        ("SALTANT_FILES_DIR", "/dev/null/files", "files", "takes no writes"),
         ("SALTANT_SERVER_URL", "http://127.0.0.1:1", "server", "does not answer"),
         ("SALTANT_SERVER_URL", "http://127.0.0.1:{silent}", "server", "does not answer"),
     ],

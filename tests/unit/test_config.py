@@ -61,3 +61,22 @@ def test_proxies_are_addresses_and_networks() -> None:
     for text in ("127.0.0.1", "10.0.0.0/8, ::1", "*"):
         proxies = Settings.from_env({"SALTANT_TRUSTED_PROXIES": text}).trusted_proxies
         assert proxies == [part.strip() for part in text.split(",")]
+
+
+def test_where_files_are() -> None:
+    assert Settings(data_dir=Path("/d")).files_folder == Path("/d/files")
+    assert Settings(files_dir="~/f").files_folder == Path("~/f").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"SALTANT_LOG_LIMIT": "-1"}, "SALTANT_LOG_LIMIT must be 0 or more"),
+        ({"SALTANT_KEEP_LOGS": "99999"}, "SALTANT_KEEP_LOGS must be between 0 and 3650 days"),
+        ({"SALTANT_S3_BUCKET": "b", "SALTANT_S3_ACCESS_KEY": "a"}, "go together"),
+        ({"SALTANT_S3_ENDPOINT": "s3.example.org"}, "SALTANT_S3_ENDPOINT must begin with https://"),
+    ],
+)
+def test_files_settings_that_cannot_be(environ: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        Settings.from_env(environ)

@@ -26,10 +26,13 @@ def backup(file: Path, data_dir: Path | None, without_files: bool, force: bool) 
     from saltant.up.backup import make_backup
 
     try:
-        folder = _folder(data_dir, instead="pg_dump backs PostgreSQL up; logs and results are on the workers.")
+        folder = _folder(data_dir, instead="pg_dump backs PostgreSQL up; logs and results are in SALTANT_FILES_DIR.")
         made = make_backup(folder, file, files=not without_files, force=force)
     except ArchiveError as error:
         raise click.ClickException(str(error)) from None
+    elsewhere = None if without_files else _files_elsewhere(folder)
+    if elsewhere:
+        click.echo(f"Left out: what the server keeps of logs and results in {elsewhere}. Back that up too.", err=True)
     for each in made.left_out:
         # Jobs choose names: what would steer a terminal is escaped.
         click.echo(f"Left out: {each if each.isprintable() else ascii(each)}", err=True)
@@ -55,6 +58,15 @@ def restore(file: Path, data_dir: Path | None) -> None:
     except ArchiveError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Restored {len(entries)} files and folders into {folder.path}.", err=True)
+
+
+def _files_elsewhere(folder: DataFolder) -> str | None:
+    """Where the server keeps logs and results, if that is not in the folder itself."""
+    settings = Settings.from_env(data_dir=folder.path)
+    if settings.s3_bucket:
+        return f"the bucket {settings.s3_bucket}"
+    kept = settings.files_folder.absolute()
+    return None if kept == folder.path / "files" else str(kept)
 
 
 def _folder(data_dir: Path | None, *, instead: str) -> DataFolder:

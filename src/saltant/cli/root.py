@@ -13,6 +13,7 @@ COMMANDS = {
     "user": "saltant.cli.user:user",
     "token": "saltant.cli.token:token",
     "audit": "saltant.cli.audit:audit",
+    "prune": "saltant.cli.prune:prune",
     "check": "saltant.cli.check:check",
     "backup": "saltant.cli.backup:backup",
     "restore": "saltant.cli.backup:restore",

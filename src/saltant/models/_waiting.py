@@ -2,66 +2,121 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from saltant._patience import Patience
 from saltant.exceptions import RateLimited, ServerError, TransportError, WaitTimeout
 
 if TYPE_CHECKING:
+    from saltant.client import Client
     from saltant.models.base_task_instance import BaseTaskInstance
 
-PATIENCE_SECONDS = 600.0
-"""How long a wait without a timeout of its own bears a server that does not answer, as while it is started again."""
-
-logger = logging.getLogger(__name__)
+LONGEST_HOLD = 30.0
+"""Seconds for which the server is asked to hold its answer back. Proxies commonly give up after 60."""
+SHORTEST_HOLD = 1.0
+"""Seconds. A client whose requests may not take longer than twice this looks again and again instead."""
+FIRST_PAUSE = 0.1
+EARLY = 0.9
+"""An answer that comes before this part of its time was not held back."""
 
 I = TypeVar("I", bound="BaseTaskInstance")  # noqa: E741
 
 
-def wait(look: Callable[[float], I], uuid: str, refresh_period: float, timeout: float | None) -> I:
-    """Look at an instance until it is finished: see `BaseTaskInstanceManager.wait_until_finished`.
+def hold_for(client: Client, rest: float = math.inf) -> float:
+    """The seconds for which the server can be asked to hold its answer back, 0 if it cannot.
+
+    Half of a request's time at most: what is left is for its way, and for tries after a broken connection.
 
     Args:
-        look: Gets the instance within so many seconds.
+        client: The server's client.
+        rest: The seconds that are left.
+    """
+    longest = min(LONGEST_HOLD, client._transport.timeout / 2)
+    if (client.server_version or 1) < 2 or longest < SHORTEST_HOLD:
+        return 0.0
+    return max(min(longest, rest), 0.0)
+
+
+def deadline_of(timeout: float | None) -> float:
+    """When a wait is over, on the monotonic clock.
+
+    Raises:
+        ValueError: The timeout makes no sense.
+    """
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"timeout must be at least 0 seconds, not {timeout!r}")
+    return math.inf if timeout is None else time.monotonic() + timeout
+
+
+def pause_after_early(early: int, longest: float) -> float:
+    """The seconds to wait after so many answers on end, 1 at least, that came early.
+
+    One may come early because the server is being stopped; all do if it cannot hold them back.
+    """
+    return min(FIRST_PAUSE * 2.0 ** min(early - 1, 30), longest)
+
+
+def wait(
+    look: Callable[[float, float], I],
+    client: Client,
+    uuid: str,
+    refresh_period: float,
+    timeout: float | None,
+    known: I | None = None,
+) -> I:
+    """Wait for an instance to finish: see `BaseTaskInstanceManager.wait_until_finished`.
+
+    A server that can holds its answer back until then. One that cannot answers at once, and is asked again and again.
+
+    Args:
+        look: Gets the instance within so many seconds, from an answer that the server may hold back for so many.
+        client: The server's client.
         uuid: Its UUID.
-        refresh_period: The seconds between two looks.
+        refresh_period: The longest pause between two looks, in seconds.
         timeout: The seconds after which to give up.
+        known: The instance, if it was seen before.
     """
     if not 0 < refresh_period < math.inf:
         raise ValueError(f"refresh_period must be more than 0 seconds, not {refresh_period!r}")
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout must be at least 0 seconds, not {timeout!r}")
-    now = time.monotonic()
-    deadline = math.inf if timeout is None else now + timeout
-    instance: I | None = None
-    trouble: TransportError | ServerError | RateLimited | None = None
-    trouble_since = now
+    deadline = deadline_of(timeout)
+    instance = known
+    patience = Patience(
+        f"Still waiting for task instance {uuid}", seen=known is not None, longest=None if timeout is None else math.inf
+    )
+    early = 0
     while True:
-        pause = refresh_period
+        asked = time.monotonic()
+        # The first look tells whether there is such an instance, and of what version the server is.
+        hold = 0.0 if instance is None else hold_for(client, deadline - asked)
         try:
             # A look may outlast a short timeout a little, or it could never see anything.
-            instance = look(max(deadline - now, 1.0))
-            trouble = None
+            latest = look(max(deadline - asked, 1.0) + (1.0 if hold else 0.0), hold)
         except (TransportError, ServerError, RateLimited) as error:
-            if trouble is None:
-                trouble_since = now
-            if instance is None or (timeout is None and time.monotonic() - trouble_since > PATIENCE_SECONDS):
-                raise
-            if trouble is None:
-                logger.warning("Still waiting for task instance %s: %s", uuid, error)
-            trouble = error
-            pause = max(pause, getattr(error, "retry_after", None) or 0)
+            pause = max(refresh_period, patience.bear(error))
         else:
-            if instance.is_finished:
-                return instance
+            patience.well()
+            if latest.is_finished:
+                return latest
+            first, instance = instance is None, latest
+            if not hold:
+                pause = 0.0 if first and hold_for(client) else refresh_period
+            elif time.monotonic() - asked >= hold * EARLY:
+                early, pause = 0, 0.0
+            else:
+                early += 1
+                pause = pause_after_early(early, refresh_period)
         now = time.monotonic()
         if now >= deadline:
-            message = f"The task instance {uuid} was still {instance.state} after {timeout} seconds."
-            if trouble:
-                message += f" The last look at it failed: {trouble}"
-            raise WaitTimeout(message, instance=instance)
+            raise _too_late(uuid, instance, timeout, patience)
         time.sleep(min(pause, deadline - now))
-        now = time.monotonic()
+
+
+def _too_late(uuid: str, instance: I | None, timeout: float | None, patience: Patience) -> WaitTimeout:
+    state = "not seen" if instance is None else instance.state
+    message = f"The task instance {uuid} was still {state} after {timeout} seconds."
+    if patience.trouble:
+        message += f" The last look at it failed: {patience.trouble}"
+    return WaitTimeout(message, instance=instance)

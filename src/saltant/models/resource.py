@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 500
 """How many items a list fetches at a time."""
+REMEMBERED = 50_000
+"""So many items back it is known that one comes again, pushed on by new ones. More would make long lists grow."""
 
 
 class Model:
@@ -127,7 +129,8 @@ class ModelManager(Generic[M]):
     def iterate(self, filters: Mapping[str, Any] | None = None, *, page_size: int = PAGE_SIZE) -> Iterator[M]:
         """Like `list`, but one after another, each page fetched when it is needed.
 
-        What comes or goes meanwhile may or may not be seen, but nothing comes twice.
+        What comes or goes meanwhile may or may not be seen, but nothing comes twice, unless tens of thousands of
+        others came while one page was looked through.
 
         Args:
             filters: As for `list`.
@@ -147,11 +150,11 @@ class ModelManager(Generic[M]):
         return self._pages([*query, ("page_size", str(page_size))])
 
     def _pages(self, query: Query) -> Iterator[M]:
-        seen: set[object] = set()
-        asked: builtins.list[Query] = []
+        seen: dict[object, None] = {}
+        asked: set[int] = set()
         identity = self.model._identity
-        while query not in asked:
-            asked.append(query)
+        while (question := hash(tuple(query))) not in asked:
+            asked.add(question)
             try:
                 page = self._page(query)
             except NotFound as error:
@@ -161,7 +164,9 @@ class ModelManager(Generic[M]):
             for found in self.response_data_to_model_instances_list(page):
                 # New ones push others on to the next page.
                 if (key := getattr(found, identity)) not in seen:
-                    seen.add(key)
+                    seen[key] = None
+                    if len(seen) > REMEMBERED:
+                        del seen[next(iter(seen))]
                     yield found
             if not page.get("next"):
                 return

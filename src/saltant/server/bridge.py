@@ -40,6 +40,24 @@ class Answer:
     close: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: bytes) -> str | None:
+        """The value of a header, by its name in small letters."""
+        return next((value.decode("latin-1") for given, value in self.headers if given == name), None)
+
+    async def send_to(self, send: Send) -> None:
+        """Answer a client with it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
 class Bridge:
     """Runs a WSGI application in threads.
 
@@ -58,7 +76,7 @@ class Bridge:
         """Serve one request."""
         environ = make_environ(scope)
         try:
-            environ["wsgi.input"] = body = await self._read(environ, receive)
+            environ["wsgi.input"] = body = await self.read(environ, receive)
         except Gone:
             await send_408(send)
             return
@@ -66,6 +84,19 @@ class Bridge:
             await self._answer(environ, receive, send)
         finally:
             body.close()
+
+    async def ask(self, environ: Mapping[str, Any], body: bytes = b"") -> Reply:
+        """The whole answer to a request whose body is known: for who has something to do with it before it is sent."""
+        asked = {**environ, "wsgi.input": BytesIO(body)}
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._reply, asked)
+
+    def _reply(self, environ: dict[str, Any]) -> Reply:
+        answer = self._begin(environ)
+        try:
+            return Reply(answer.status, answer.headers, b"".join((answer.first, *(answer.rest or ()))))
+        finally:
+            if answer.rest is not None:
+                answer.close()
 
     async def _answer(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -85,8 +116,12 @@ class Bridge:
             gone.cancel()
             await loop.run_in_executor(self._pool, answer.close)
 
-    async def _read(self, environ: dict[str, Any], receive: Receive) -> IO[bytes]:
-        """The request's body, whole: then its length is known, however it was sent."""
+    async def read(self, environ: dict[str, Any], receive: Receive) -> IO[bytes]:
+        """The request's body, whole: then its length is known, however it was sent.
+
+        Raises:
+            Gone: it did not come.
+        """
         length = environ.get("CONTENT_LENGTH", "")
         chunked = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
         if not chunked and (length in ("", "0") or int(length) > self._max_body):
@@ -113,7 +148,7 @@ class Bridge:
         return body  # type: ignore[no-any-return]
 
     def _begin(self, environ: dict[str, Any]) -> Answer:
-        """Run the application until there is something to send: all of it, if its length is known."""
+        """Run the application until there is something to send: all of it, if its length is known and it is no file."""
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -125,6 +160,7 @@ class Bridge:
             status, headers = started
             parts = iter(answer)
             whole = any(name.lower() == "content-length" for name, _ in headers)
+            whole = whole and not getattr(answer, "streaming", False)  # Django's: a file, that may be of any size
             first = b"".join(parts) if whole else next(parts, b"")
         except BaseException:
             close()

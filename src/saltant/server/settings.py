@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "saltant.server.accounts",
     "saltant.server.audit",
     "saltant.server.tasks",
+    "saltant.server.files",
     "saltant.server.api",
     "saltant.server.web",
 ]

@@ -7,8 +7,9 @@ from importlib.metadata import version
 import requests
 
 from saltant.checks import Check, Part, Wrong, run_parts
-from saltant.config import Settings, SettingsError
+from saltant.config import Settings, SettingsError, variable_of
 from saltant.engine.round_trip import check_round_trip
+from saltant.files import CannotKeep
 from saltant.serving.database_checks import database_parts
 from saltant.serving.needs import check_needs
 
@@ -26,6 +27,8 @@ def run_checks(settings: Settings) -> Iterator[Check]:
         parts += database_parts(settings)
     if settings.broker_url:
         parts.append(Part("broker", lambda: check_round_trip(settings), is_remote=True))
+    if settings.database_url:
+        parts.append(Part("files", lambda: check_files(settings), is_remote=True))
     parts += [
         Part("versions", check_versions),
         Part("server", lambda: check_server(settings), is_remote=True),
@@ -52,6 +55,18 @@ def check_https(settings: Settings) -> str:
             "Set SALTANT_TRUSTED_PROXIES to the proxy's address, such as 127.0.0.1.",
         )
     return f"through {', '.join(settings.trusted_proxies)}"
+
+
+def check_files(settings: Settings) -> str:
+    """What keeps logs and results takes a file."""
+    from saltant.server.files.stores import store_of  # needs Django, which is set up by now
+
+    try:
+        store_of(settings).check()
+    except CannotKeep as error:
+        variable = variable_of("s3_bucket" if settings.s3_bucket else "files_dir")
+        raise Wrong(str(error), f"Mend that, or correct {variable} and what goes with it.") from None
+    return f"the bucket {settings.s3_bucket}" if settings.s3_bucket else str(settings.files_folder)
 
 
 def check_versions() -> str:

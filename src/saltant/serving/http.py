@@ -2,16 +2,20 @@
 
 import contextlib
 import ipaddress
+import resource
 import socket
 from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
+from saltant.server.hub import board
 from saltant.serving import CannotStart
 from saltant.serving.proxies import as_seen
 
 KEEP_ALIVE = 75
 """Seconds a quiet connection is kept: longer than the pause of clients that look every few seconds."""
+MOST_DESCRIPTORS = 65536
+"""More would do nothing but cost programs that walk through all of them."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -51,6 +55,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _raise_limit() -> None:
+    """Let this process have as many connections as it may: each client that waits is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 class HttpServer(uvicorn.Server):
     """uvicorn on a socket of ours, which leaves signals alone and says when it is ready."""
 
@@ -84,9 +96,16 @@ class HttpServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
+        _raise_limit()
+        board.open()
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop. Those who wait are answered first: there is not much time for it."""
+        board.close()
+        await super().shutdown(sockets)
 
     def serve_until_told(self) -> None:
         """Serve until `should_exit` is set."""

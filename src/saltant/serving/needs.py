@@ -1,5 +1,7 @@
 """What `saltant server` cannot do without."""
 
+from importlib.util import find_spec
+
 from saltant.config import Settings, SettingsError, variable_of
 from saltant.serving.database import parameters
 
@@ -26,4 +28,6 @@ def check_needs(settings: Settings) -> None:
             )
     if len(settings.secret_key) < SHORTEST_KEY:
         raise SettingsError(f"SALTANT_SECRET_KEY must have at least {SHORTEST_KEY} characters: openssl rand -base64 48")
+    if settings.s3_bucket and find_spec("storages") is None:
+        raise SettingsError("SALTANT_S3_BUCKET is set, and this needs more: pip install 'saltant-py[s3]'")
     parameters(settings)

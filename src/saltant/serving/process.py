@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from saltant import logs
 from saltant.config import Settings, SettingsError
 from saltant.engine.celery import CeleryEngine
-from saltant.serving.database import why
+from saltant.serving.database import parameters, why
 from saltant.serving.http import HttpServer
 from saltant.serving.supervisor import READY, UNFIT
 
@@ -69,9 +69,14 @@ def _missing_migrations() -> list[str]:
 
 
 def _serve(settings: Settings, sock: socket.socket, line: socket.socket) -> None:
-    from saltant.server.tasks import dispatch
+    from saltant.server.hub import board
+    from saltant.server.hub.line import Line
+    from saltant.server.tasks import changes, dispatch
     from saltant.server.tasks.sweeper import Sweeper
 
+    to_others = Line(board, parameters(settings))
+    to_others.start()
+    changes.send_to(to_others.tell)
     engine = CeleryEngine(settings.broker_url, ca=settings.broker_ca)
     dispatch.use(engine)
     sweeper = Sweeper(interval=SWEEP_INTERVAL, lease=settings.lease, republish=settings.republish)
@@ -99,6 +104,8 @@ def _serve(settings: Settings, sock: socket.socket, line: socket.socket) -> None
     server.serve_until_told()
     sweeper.stop()
     dispatch.use(None)
+    changes.send_to(None)
+    to_others.stop()
     engine.close()
 
 

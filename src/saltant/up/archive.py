@@ -15,7 +15,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "saltant.sqlite3"
 KEYS = ("secret-key", "admin-token")
-TREES = ("logs", "results")
+TREES = ("logs", "results", "files")
 CHUNK = 1024 * 1024
 LONGEST_NAME = 4096
 """Bytes of a member's name."""

@@ -13,7 +13,7 @@ import requests
 
 from saltant.checks import Check, Part, Wrong, run_parts
 from saltant.config import Settings
-from saltant.serving.checks import check_https, check_versions
+from saltant.serving.checks import check_files, check_https, check_versions
 from saltant.up.folder import DataFolder
 from saltant.worker.checks import check_disk, check_launcher, check_run_as, check_writable
 
@@ -31,6 +31,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
         Part("disk", lambda: check_disk(folder.path)),
         Part("database", lambda: check_database(folder), needs=["folder"]),
         Part("migrations", check_migrations, needs=["database"]),
+        Part("files", lambda: check_files(settings), needs=["database"], is_remote=True),
         Part("admin-token", lambda: check_admin_token(folder), needs=["database"]),
         Part("clock", lambda: check_clock(folder)),
         Part("versions", check_versions),

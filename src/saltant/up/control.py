@@ -1,9 +1,11 @@
 """The control of a worker in the server's own process."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from saltant.files import LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
+from saltant.server.files import services as files_services
 from saltant.server.tasks import services
 from saltant.server.tasks.models import Worker
 from saltant.workers import Announcement, Orders
@@ -32,3 +34,17 @@ class LocalControl:
     def leave(self, worker: str, *, draining: bool = False) -> None:
         """Say that the worker takes nothing any more."""
         services.leave(worker, draining=draining)
+
+    def ship(self, worker: str, chunks: Sequence[LogChunk]) -> list[int]:
+        """Send pieces of logs."""
+        return files_services.append_logs(worker, chunks)
+
+    def offer(
+        self, attempt: Attempt, worker: str, files: Sequence[ResultOffer], refused: Sequence[RefusedFile]
+    ) -> list[int]:
+        """Say what a job left."""
+        return files_services.offer_results(worker, attempt, files, refused)
+
+    def upload(self, attempt: Attempt, worker: str, name: str, offset: int, data: bytes) -> int:
+        """Send a piece of a file."""
+        return files_services.put_result(worker, attempt, name, offset, data)

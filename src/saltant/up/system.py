@@ -24,6 +24,7 @@ from saltant.worker.control import Control
 from saltant.worker.loop import Worker
 from saltant.worker.machine import this_machine
 from saltant.worker.runners import make_runners
+from saltant.worker.shipping import Shipping
 
 if TYPE_CHECKING:
     from saltant.server.tasks.sweeper import Sweeper
@@ -80,7 +81,8 @@ class System:
 
     def _serve(self, folder: DataFolder, sock: socket.socket) -> None:
         # These need Django's settings, which need the folder.
-        from saltant.server.tasks import dispatch, services
+        from saltant.server.hub import board
+        from saltant.server.tasks import changes, dispatch, services
         from saltant.server.tasks.models import TaskQueue
         from saltant.server.tasks.sweeper import Sweeper
         from saltant.up.control import LocalControl
@@ -91,6 +93,7 @@ class System:
         prepare(folder)
         engine = EmbeddedEngine()
         dispatch.use(engine)
+        changes.send_to(board.post)
         worker = self._make_worker(folder.path, engine, LocalControl())
         engine.on_cancel = lambda uuid: worker.look()
         lost, waiting = services.recover(), dispatch.publish_waiting()
@@ -117,9 +120,11 @@ class System:
 
     def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: Control) -> Worker:
         try:
-            runners = make_runners(make_tools(data_dir, self._settings))
+            tools = make_tools(data_dir, self._settings)
+            runners = make_runners(tools)
+            name = socket.gethostname()
             said = this_machine().announce(
-                socket.gethostname(),
+                name,
                 identity=identity_of(data_dir),
                 queues=self._queues,
                 slots=self._slots,
@@ -134,6 +139,7 @@ class System:
             runners=runners,
             heartbeat_seconds=self._settings.lease / 4,
             kill_grace=self._settings.kill_grace,
+            shipping=Shipping(control, name, tools.folders, keep_days=self._settings.keep_local),
         )
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:

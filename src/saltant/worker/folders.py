@@ -24,10 +24,10 @@ class JobFolders:
 
 
 class WorkerFolders:
-    """Knows and makes `work`, `arguments`, `logs` and `results` below a data folder.
+    """Knows and makes `work`, `arguments`, `logs`, `results` and `shipping` below a data folder.
 
-    With `run_as` those four can be passed through by everybody and listed by nobody (0711), and a job's own belong to
-    that user (0700). The data folder has to be passable too then; what else is in it (database, key, token) keeps to
+    With `run_as` the first four can be passed through by everybody and listed by nobody (0711), and a job's own belong
+    to that user (0700). The data folder has to be passable too then; what else is in it (database, key, token) keeps to
     itself by being 0600.
     """
 
@@ -38,6 +38,7 @@ class WorkerFolders:
         self.arguments = self.data / "arguments"
         self.logs = self.data / "logs"
         self.results = self.data / "results"
+        self.shipping = self.data / "shipping"
 
     def make(self) -> None:
         """Make what is missing. Raises OSError, PermissionError if the jobs' user could not reach their folders."""
@@ -46,6 +47,7 @@ class WorkerFolders:
         for folder in (self.work, self.arguments, self.logs, self.results):
             folder.mkdir(exist_ok=True)
             folder.chmod(mode)  # whatever the umask, or an earlier start without run-as, made of it
+        self.shipping.mkdir(mode=0o700, exist_ok=True)
         self.data.chmod(mode)
         if self.run_as is not None:
             for folder in (*self.data.parents, self.data):
@@ -56,8 +58,15 @@ class WorkerFolders:
                     )
 
     def sweep(self) -> None:
-        """Remove working folders and argument files that a killed worker left. To be called while no job runs."""
+        """Remove working folders and argument files that a killed worker left. To be called while no job runs.
+
+        The attempts whose working folders they were are noted as such whose logs are still to be shipped.
+        """
         for folder in self.work.iterdir():
+            try:
+                (self.shipping / folder.name).touch(mode=0o600)
+            except OSError as error:
+                log.warning("%s: what it printed last stays on this machine: %s", folder.name, error)
             _try_to_remove(folder, folder.name)
         for file in self.arguments.iterdir():
             file.unlink(missing_ok=True)
@@ -77,7 +86,8 @@ class WorkerFolders:
     def prepare(self, attempt: Attempt) -> JobFolders:
         """Make an attempt's folders, all of them new. Raises OSError.
 
-        What an earlier attempt left under the same name is moved aside: to `<uuid>.1` before the second, and so on.
+        What an earlier attempt left under the same name is moved aside: to `<uuid>.1` before the second, and so on. If
+        it is not shipped yet, and so is looked for, its own number counts.
         """
         folders = self.of(attempt)
         for folder in (folders.work, folders.logs, folders.results):
@@ -87,7 +97,7 @@ class WorkerFolders:
                 if folder is folders.work:
                     remove_tree(folder)
                 else:
-                    _move_aside(folder, attempt.number - 1)
+                    _move_aside(folder, self._earlier(attempt))
                 folder.mkdir(mode=0o700)
             if self.run_as is not None:
                 os.chown(folder, self.run_as.uid, self.run_as.gid, follow_symlinks=False)
@@ -122,6 +132,11 @@ class WorkerFolders:
                 arguments.unlink(missing_ok=True)
             except OSError as error:
                 log.warning("%s: its arguments file could not be removed: %s", attempt.uuid, error)
+
+    def _earlier(self, attempt: Attempt) -> int:
+        numbers = range(attempt.number - 1, 0, -1)
+        unshipped = (number for number in numbers if (self.shipping / f"{attempt.uuid}.{number}").exists())
+        return next(unshipped, attempt.number - 1)
 
     def _create(self, path: Path, flags: int = 0) -> int:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)

@@ -15,6 +15,7 @@ from saltant.worker.heart import Heart
 from saltant.worker.reports import Reports
 from saltant.worker.runners.base import Runner
 from saltant.worker.running import Running
+from saltant.worker.shipping import Shipping
 from saltant.worker.source import Source
 from saltant.worker.spool import Spool
 from saltant.workers import Announcement, Refused
@@ -41,6 +42,7 @@ class Worker:
         stopped: the reason, and a sentence, for what is ended as the worker is stopped.
         spool: where ends are kept that the server has not taken; None: in memory only.
         held: what the spool held at the start.
+        shipping: ships what jobs leave; None: it stays where it is. Closed when the worker stops.
         on_ready: called once the server has taken it, before it takes tickets.
     """
 
@@ -56,6 +58,7 @@ class Worker:
         stopped: tuple[Reason, str] = (Reason.SERVER_STOPPED, ""),
         spool: Spool | None = None,
         held: Mapping[Attempt, End] | None = None,
+        shipping: Shipping | None = None,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = said.worker
@@ -65,6 +68,7 @@ class Worker:
         self._runners = dict(runners)
         self._queues = said.queues
         self._stopped = stopped
+        self._shipping = shipping
         self._on_ready = on_ready
         self._changed = threading.Condition()
         self._running: dict[Attempt, Running] = {}
@@ -77,7 +81,7 @@ class Worker:
         self._abandoned = threading.Event()  # set when the time to report is over
         self._ended = threading.Event()
         self._deadlines = (float("inf"), float("inf"), float("inf"))
-        self._reports = Reports(control, said.worker, spool, dict(held or {}), self._abandoned)
+        self._reports = Reports(control, said.worker, spool, dict(held or {}), self._abandoned, shipping)
         self._cut_off = CutOff(self._all_running, kill_grace)
         self._heart = Heart(
             control=control,
@@ -155,7 +159,8 @@ class Worker:
             self._deadlines = (sooner[0], sooner[1], sooner[2])
             self._stopping = True
             self._changed.notify_all()
-        self._source.close()
+        # A broker may take a second or two to let go, and that is not to come off what jobs have to end.
+        threading.Thread(target=self._source.close, name="saltant-close", daemon=True).start()
         self._announced.set()  # slots that never began end, too
         if not self._wait_for_slots(0):
             with self._changed:
@@ -163,6 +168,8 @@ class Worker:
                 running = list(self._running.values())
             for each in running:
                 self._end_stopped(each, self._deadlines[1])
+            if self._shipping is not None and not self._wait_for_slots(1, 2):
+                self._shipping.hurry()
             if not self._wait_for_slots(2):
                 log.error("Stopping although these still run: %s", ", ".join(str(a.uuid) for a in self.running))
         leaving = threading.Thread(target=self._heart.leave, name="saltant-leave", daemon=True)
@@ -175,6 +182,8 @@ class Worker:
             runner.close(max(0.5, self._deadlines[2] - time.monotonic()))
         if not self._ended.is_set():
             leaving.join(max(0.5, min(_REPORT, self._deadlines[2] - time.monotonic())))
+        if self._shipping is not None:
+            self._shipping.close()
         self._reports.keep_all()
         self._ended.set()
 
@@ -186,11 +195,11 @@ class Worker:
         if self._wait_for_slots(0):  # otherwise a stop has taken over
             self._stop(0.0, 0.0, _REPORT)
 
-    def _wait_for_slots(self, deadline: int) -> bool:
-        """Wait until all slots are done: False if one of the deadlines came first."""
+    def _wait_for_slots(self, *deadlines: int) -> bool:
+        """Wait until all slots are done: False if one of the deadlines, or the middle of several, came first."""
         with self._changed:
             while self._busy:
-                left = self._deadlines[deadline] - time.monotonic()
+                left = sum(self._deadlines[each] for each in deadlines) / len(deadlines) - time.monotonic()
                 if left <= 0:
                     return False
                 self._changed.wait(min(left, _LONGEST))
@@ -201,6 +210,8 @@ class Worker:
         try:
             self._heart.announce(lambda: not self._stopping)
             if self._heart.is_announced:
+                if self._shipping is not None:
+                    self._shipping.start()
                 self._on_ready()
         except Exception as error:
             if isinstance(error, Refused):
@@ -267,7 +278,8 @@ class Worker:
         if claimed is None:
             return
         job, asked = claimed
-        running = Running(job.attempt, job.lease if job.is_retried_when_lost else None, asked)
+        files = None if self._shipping is None else self._shipping.begin(job.attempt)
+        running = Running(job.attempt, job.lease if job.is_retried_when_lost else None, asked, files)
         with self._changed:
             self._running[job.attempt] = running
             kill_at = self._kill_at
@@ -312,6 +324,8 @@ class Worker:
             asked = time.monotonic()
             try:
                 job = self._control.claim(ticket, self.name)
+                if job is not None and job.lease is not None and time.monotonic() - asked > job.lease / 2:
+                    continue  # the answer was long on its way: the server may have given the attempt up since
                 return None if job is None else (job, asked)
             except Exception as error:
                 level = logging.WARNING if left in (0, _CLAIM_TRIES - 1) else logging.DEBUG

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from saltant.jobs import Attempt, End
 from saltant.worker.control import Control
+from saltant.worker.shipping import Shipping
 from saltant.worker.spool import Spool
 
 log = logging.getLogger("saltant.worker")
@@ -22,6 +23,7 @@ class Reports:
         spool: where ends are kept until the server took them; None: in memory only.
         held: ends of an earlier life of the worker, from the spool.
         abandoned: set when the time to report is over.
+        shipping: ships an attempt's files, which are to be there before its end is; None: there are none to ship.
     """
 
     def __init__(
@@ -31,11 +33,13 @@ class Reports:
         spool: Spool | None,
         held: dict[Attempt, End],
         abandoned: threading.Event,
+        shipping: Shipping | None = None,
     ) -> None:
         self._control = control
         self._worker = worker
         self._spool = spool
         self._abandoned = abandoned
+        self._shipping = shipping
         self._lock = threading.Lock()
         self._pending = dict(held)
         self._kept = set(held)
@@ -49,12 +53,21 @@ class Reports:
             return list(self._pending)
 
     def report(self, attempt: Attempt, end: End) -> None:
-        """Report an end, however long it takes."""
+        """Report an end, and before it deliver its files, however long it takes."""
+        try:
+            self._report(attempt, end)
+        finally:
+            if self._shipping is not None:
+                self._shipping.release(attempt)
+
+    def _report(self, attempt: Attempt, end: End) -> None:
         with self._lock:
             self._pending[attempt] = end
         delay, level = _FIRST_DELAY, logging.WARNING
         while True:
             try:
+                if self._shipping is not None:
+                    self._shipping.deliver(attempt, on_long=lambda: self._keep(attempt, end))
                 if not self._control.finish(attempt, self._worker, end):
                     log.info("%s: the server had given attempt %d up.", attempt.uuid, attempt.number)
                 self._done(attempt)

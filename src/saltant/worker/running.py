@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +25,16 @@ class Endable(Protocol):
         """The last resort, when `end` had no effect long after its grace."""
 
 
+class Files(Protocol):
+    """What the server is to get of a job while it runs."""
+
+    def follow(self, name: str, fd: int) -> None:
+        """Ship what comes into an open file, which the caller may close."""
+
+    def watch(self, skip: Collection[str] = ()) -> None:
+        """Ship the text files that turn up in its logs folder, but for those whose names there are in `skip`."""
+
+
 class Running:
     """One claimed attempt. An order to end it holds whether it has started yet or not.
 
@@ -31,15 +42,19 @@ class Running:
         attempt: its name.
         lease: seconds without a heartbeat after which another attempt follows it; None: none does.
         renewed: when its lease was asked for last, by time.monotonic().
+        files: what is shipped of it; None: nothing.
     """
 
-    def __init__(self, attempt: Attempt, lease: float | None = None, renewed: float = 0.0) -> None:
+    def __init__(
+        self, attempt: Attempt, lease: float | None = None, renewed: float = 0.0, files: Files | None = None
+    ) -> None:
         self.attempt = attempt
         self.lease = lease
         self.renewed = renewed
         self.is_over = False  # nothing of it is alive; its end may still have to be reported
         self.reason: Reason | None = None  # of the first order to end it
         self.why = ""
+        self._files = files
         self._lock = threading.Lock()
         self._process: Endable | None = None
         self._deadline = float("inf")
@@ -76,6 +91,16 @@ class Running:
                 self._limit = time.monotonic() + within
             if self.reason is not None:
                 process.end(max(0.0, self._deadline - time.monotonic()))
+
+    def follow(self, name: str, fd: int) -> None:
+        """Its runner has opened the file of one of its logs: have it shipped while it grows. `fd` may be closed."""
+        if self._files is not None:
+            self._files.follow(name, fd)
+
+    def watch_logs(self, skip: Collection[str] = ()) -> None:
+        """Have the text files shipped that turn up in its logs folder, but for those whose names are in `skip`."""
+        if self._files is not None:
+            self._files.watch(skip)
 
     def check(self) -> None:
         """Use force against what should have ended long ago."""

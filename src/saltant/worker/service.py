@@ -20,6 +20,7 @@ from saltant.worker.home import DRAIN, CannotWork, WorkerHome
 from saltant.worker.loop import Worker
 from saltant.worker.machine import this_machine
 from saltant.worker.runners import RUNNERS, make_runners
+from saltant.worker.shipping import Shipping
 
 log = logging.getLogger("saltant.worker")
 
@@ -96,7 +97,8 @@ class Service:
                 ca=settings.broker_ca,
                 on_cancel=lambda uuid: worker.look_into(uuid),
             )
-            runners = make_runners(make_tools(home.path, settings))
+            tools = make_tools(home.path, settings)
+            runners = make_runners(tools)
         except (OSError, ValueError) as error:
             raise CannotWork(str(error)) from None
         if control.is_readable_by_others:
@@ -126,6 +128,7 @@ class Service:
             stopped=STOPPED,
             spool=home.spool,
             held=home.held,
+            shipping=Shipping(control, plan.name, tools.folders, held=home.held, keep_days=settings.keep_local),
             on_ready=ready,
         )
         return worker

@@ -318,7 +318,7 @@ def test_the_table_is_complete() -> None:
     instance = dict.fromkeys(["name", "state", "user__username"], text) | dict.fromkeys(
         ["task_type", "task_queue"], ids
     )
-    instance |= dict.fromkeys(["datetime_created", "datetime_finished"], moments)
+    instance |= dict.fromkeys(["datetime_created", "datetime_finished", "datetime_changed"], moments)
     booleans = ["private", "active", "runs_executable_tasks"]
     booleans += ["runs_docker_container_tasks", "runs_singularity_container_tasks"]
     described = dict.fromkeys(["name", "description", "user__username"], text)

@@ -19,6 +19,7 @@ END = {role: 202 if status == 200 else status for role, status in (READ | {"stra
 REPORT = OWNER | {"worker": 200}
 ADMIN = QUEUE | {"queue_owner": 403}
 DRAIN = {role: 202 if status == 200 else status for role, status in OWNER.items()}
+ABSENT = {role: 404 if status == 200 else status for role, status in READ.items()}
 TYPE = {"name": "{role}", "command_to_run": "true"}
 CONTAINER = TYPE | {"container_image": "i", "container_type": "docker"}
 
@@ -50,6 +51,12 @@ MATRIX = {
     ),
     "executable-instance-detail": ("executabletaskinstances/{instance}/", {"GET": READ}, {}),
     "executable-instance-attempts": ("executabletaskinstances/{instance}/attempts/", {"GET": READ}, {}),
+    "executable-instance-logs": ("executabletaskinstances/{instance}/logs/", {"GET": READ}, {}),
+    "executable-instance-log": ("executabletaskinstances/{instance}/logs/stdout", {"GET": READ}, {}),
+    "executable-instance-results": ("executabletaskinstances/{instance}/results/", {"GET": READ}, {}),
+    "executable-instance-result": ("executabletaskinstances/{instance}/results/a", {"GET": ABSENT}, {}),
+    "executable-instance-results-zip": ("executabletaskinstances/{instance}/results.zip", {"GET": READ}, {}),
+    "executable-instance-results-tar": ("executabletaskinstances/{instance}/results.tar", {"GET": READ}, {}),
     "executable-instance-clone": ("executabletaskinstances/{instance}/clone/", {"POST": CREATE}, {}),
     "executable-instance-terminate": ("executabletaskinstances/{instance}/terminate/", {"POST": END}, {}),
     "container-instance-list": (
@@ -59,11 +66,19 @@ MATRIX = {
     ),
     "container-instance-detail": ("containertaskinstances/{container_instance}/", {"GET": READ}, {}),
     "container-instance-attempts": ("containertaskinstances/{container_instance}/attempts/", {"GET": READ}, {}),
+    "container-instance-logs": ("containertaskinstances/{container_instance}/logs/", {"GET": READ}, {}),
+    "container-instance-log": ("containertaskinstances/{container_instance}/logs/stdout", {"GET": READ}, {}),
+    "container-instance-results": ("containertaskinstances/{container_instance}/results/", {"GET": READ}, {}),
+    "container-instance-result": ("containertaskinstances/{container_instance}/results/a", {"GET": ABSENT}, {}),
+    "container-instance-results-zip": ("containertaskinstances/{container_instance}/results.zip", {"GET": READ}, {}),
+    "container-instance-results-tar": ("containertaskinstances/{container_instance}/results.tar", {"GET": READ}, {}),
     "container-instance-clone": ("containertaskinstances/{container_instance}/clone/", {"POST": CREATE}, {}),
     "container-instance-terminate": ("containertaskinstances/{container_instance}/terminate/", {"POST": END}, {}),
     "worker-list": ("workers/", {"GET": READ}, {}),
     "worker-detail": ("workers/node/", {"GET": READ}, {}),
     "worker-drain": ("workers/node/drain/", {"POST": DRAIN}, {}),
+    "wait": ("wait/", {"POST": READ}, {"uuids": '["{instance}"]'}),
+    "events": ("events/", {"GET": READ}, {}),
     "state": ("updatetaskinstancestatus/{instance}/", {"PATCH": REPORT}, {"state": "running"}),
 }
 WORKERS = {"worker": 403, "other_worker": 403}
@@ -72,6 +87,8 @@ ONLY_IN_2 = {("user-detail", "PATCH")}
 
 CONTROL = ["announce", "claim", "heartbeat", "finish", "leave"]
 """What workers say, and nobody else."""
+FILES = ["logs", "offer", "data"]
+"""Likewise, with bodies of their own: `tests/integration/files/test_endpoints.py`."""
 
 OPEN = {
     "token": ("/api/token/", "POST", 400),
@@ -131,7 +148,7 @@ def names_in(patterns: list[Any]) -> Iterator[str]:
 def test_no_endpoint_is_without_a_row() -> None:
     names = list(names_in(urlpatterns))
     assert len(names) == len(set(names))
-    control = {f"control-{act}" for act in [*CONTROL, "greeting"]}  # the latter: test_worker_greeting.py
+    control = {f"control-{act}" for act in [*CONTROL, *FILES, "greeting"]}  # the latter: test_worker_greeting.py
     assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys() | control
 
 

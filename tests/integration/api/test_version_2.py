@@ -28,6 +28,7 @@ ADDED = [
     "peak_memory",
     "waiting",
     "cancelled_by",
+    "datetime_changed",
     "timeout",
     "queue_timeout",
     "max_attempts",
@@ -38,6 +39,7 @@ ADDED = [
     "priority",
 ]
 NO_LIMITS = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0, "priority": 5}
+UNSAID = dict.fromkeys(key for key in ADDED if key != "datetime_changed")
 NOT_HANDED = "It has not been handed to the workers yet."
 
 
@@ -46,12 +48,13 @@ def added(client: Client, world: World) -> dict[str, Any]:
     body = client.get2(f"{PATH}{world.instance.uuid}/").json()
     assert client.get2(PATH).json()["results"] == [body]
     assert list(body) == [*KEYS, *ADDED]
-    return {key: body[key] for key in ADDED}
+    assert body.pop("datetime_changed") >= body["datetime_created"]
+    return {key: body[key] for key in ADDED if key in body}
 
 
 def test_a_new_one(owner: Client, world: World) -> None:
     fresh = {"message": "", "attempt": 1, "waiting": NOT_HANDED}
-    assert added(owner, world) == dict.fromkeys(ADDED) | NO_LIMITS | fresh
+    assert added(owner, world) == UNSAID | NO_LIMITS | fresh
 
 
 def test_a_new_one_as_it_is_born(owner: Client, world: World) -> None:
@@ -60,7 +63,11 @@ def test_a_new_one_as_it_is_born(owner: Client, world: World) -> None:
     assert list(body) == [*KEYS, *ADDED]
     assert owner.get2(f"{PATH}{body['uuid']}/").json() == body
     clone = owner.post(f"{PATH}{body['uuid']}/clone/", HTTP_ACCEPT=V2).json()
-    assert {key: clone[key] for key in ADDED} == {key: body[key] for key in ADDED}
+    assert [each.pop("datetime_changed") for each in (body, clone)] == [
+        each["datetime_created"] for each in (body, clone)
+    ]
+    same = set(ADDED) - {"datetime_changed"}
+    assert {key: clone[key] for key in same} == {key: body[key] for key in same}
 
 
 def test_one_that_ended(owner: Client, world: World) -> None:

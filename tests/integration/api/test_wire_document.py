@@ -91,5 +91,5 @@ def test_every_reason_is_described() -> None:
 def test_every_path_of_version_2_is_described() -> None:
     for path in document("2")["paths"]:
         last = path.rstrip("/").split("/")[-1]
-        if last in ("attempts", "add", "remove", "drain", "workers", "schema"):
+        if last in ("attempts", "add", "remove", "drain", "workers", "schema", "wait", "events"):
             assert re.search(rf"[/ ]{last}/", TEXT)

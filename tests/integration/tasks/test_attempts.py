@@ -35,6 +35,20 @@ def test_an_attempt_is_claimed_once(lab: Lab) -> None:
     assert instance.state == "successful"
 
 
+def test_a_claim_that_is_answered_again_begins_its_lease_anew(lab: Lab) -> None:
+    instance = lab.submit()
+    ticket = Ticket(attempt_of(instance), "queue", Kind.EXECUTABLE)
+    services.claim(ticket, "w1")
+    soon = timezone.now() + timedelta(seconds=1)
+    instance.attempts.update(lease_expires=soon)
+    services.claim(ticket, "w2")
+    assert instance.attempts.get().lease_expires == soon
+    services.claim(ticket, "w1")
+    renewed = instance.attempts.get().lease_expires
+    assert renewed is not None
+    assert renewed > soon
+
+
 def test_forged_and_stale_tickets_do_nothing(lab: Lab) -> None:
     instance = lab.submit()
     for attempt in (Attempt(uuid4(), 1), Attempt(instance.uuid, 2), Attempt(instance.uuid, 0)):

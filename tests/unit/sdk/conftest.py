@@ -4,7 +4,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -32,12 +32,16 @@ class Request:
 
 @dataclass
 class Answer:
-    """What to say to it. `fault` instead breaks the connection ("reset", "cut") or falls silent ("hang", "stall")."""
+    """What to say to it. `fault` instead breaks the connection ("reset", "cut") or falls silent ("hang", "stall").
+
+    With `pieces` they are the body, each sent as it comes; a fault is then what follows the last of them.
+    """
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    pieces: Iterable[bytes] | None = None
 
 
 class Scripted(ThreadingHTTPServer):
@@ -84,18 +88,18 @@ class Handler(BaseHTTPRequestHandler):
         answer = self.server.answer(Request(self.command, parts.path, query, headers, body, self.client_address[1]))
         if answer.fault == "hang":
             self.server.released.wait()
+        if answer.pieces is not None:
+            self.stream(answer)
+            return
         if answer.fault in ("reset", "hang"):
-            # Closing with a linger time of zero sends a reset.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+            self.reset()
             return
         text = isinstance(answer.body, (str, bytes))
         data = answer.body if text else json.dumps(answer.body)
         data = data.encode() if isinstance(data, str) else data
         self.send_response(answer.status)
-        self.send_header("Content-Type", "text/html" if text else "application/json")
-        for name, value in answer.headers.items():
+        kind = {"Content-Type": "text/html" if text else "application/json"}
+        for name, value in (kind | answer.headers).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data) + (10 if answer.fault in ("cut", "stall") else 0)))
         self.end_headers()
@@ -103,6 +107,28 @@ class Handler(BaseHTTPRequestHandler):
         if answer.fault == "stall":
             self.server.released.wait()
         self.close_connection = answer.fault in ("cut", "stall")
+
+    def reset(self) -> None:
+        """Break the connection."""
+        # Closing with a linger time of zero sends a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def stream(self, answer: Answer) -> None:
+        """Send pieces as they come."""
+        self.send_response(answer.status)
+        for name, value in {"Saltant-Version": "2", "Transfer-Encoding": "chunked", **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for piece in answer.pieces or ():
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if answer.fault == "reset":
+            self.reset()
+        elif answer.fault == "cut":
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PUT = do_PATCH = respond  # noqa: N815
 
@@ -134,6 +160,16 @@ def quick_client(url: str, **options: Any) -> Client:
     made = Client(url, TOKEN, test_if_authenticated=False, **options)
     made._transport.backoff = replace(made._transport.backoff, first=0.001, longest=0.002)
     return made
+
+
+@pytest.fixture
+def client_2(server: Scripted, client: Client) -> Client:
+    """One that knows already that the server speaks version 2. Nothing was sent yet, as far as `requests` tells."""
+    server.say(page(), Saltant_Version="2")
+    client.users.list({"page_size": 1})
+    server.script.clear()
+    server.requests.clear()
+    return client
 
 
 @pytest.fixture

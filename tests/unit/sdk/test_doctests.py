@@ -5,7 +5,16 @@ import importlib
 
 import pytest
 
-MODULES = ["_http", "_http_errors", "client", "exceptions", "models._encoding", "models.resource"]
+MODULES = [
+    "_http",
+    "_http_errors",
+    "client",
+    "exceptions",
+    "models._encoding",
+    "models._waiting_many",
+    "models.resource",
+    "_streams",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

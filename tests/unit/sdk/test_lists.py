@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from saltant import Client, State, exceptions
+from saltant.models import resource
 from saltant.models._encoding import encode_filters, parse_datetime, segment
 from tests.unit.sdk.conftest import Answer, Request, Scripted, instance, page, queue
 
@@ -199,3 +200,16 @@ def test_a_user_with_an_awkward_name(server: Scripted, client: Client) -> None:
 @pytest.mark.parametrize("text", ["2024-05-06T12:00:00Z", "2024-05-06T14:00:00+02:00", "2024-05-06T12:00:00"])
 def test_datetimes_have_a_time_zone(text: str) -> None:
     assert parse_datetime(text) == NOON
+
+
+def test_a_long_list_is_not_remembered(server: Scripted, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "REMEMBERED", 4)
+    pages = [
+        page(*(queue(id=number) for number in numbers), next="http://x/?page=" + str(numbers[-1]))
+        for numbers in ((1, 2, 3), (3, 4, 5), (5, 6, 7), (7, 8, 1))
+    ]
+    pages[-1]["next"] = None
+    for each in pages:
+        server.say(each)
+    seen = [each.id for each in client.task_queues.iterate()]
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8, 1], "what comes again soon is left out"

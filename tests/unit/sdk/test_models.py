@@ -27,6 +27,7 @@ MANAGERS = [
     "users",
     "workers",
 ]
+ARGUMENTS = {"download_results": ["folder"]}
 DELEGATES = {"sync": "get", "patch": "put"}
 """The model methods that use a manager method of another name: documented so."""
 
@@ -50,7 +51,7 @@ def test_models_delegate_to_their_manager(name: str) -> None:
         model = object.__new__(manager.model)
         names = [p for p in inspect.signature(manager.model.__init__).parameters if p not in ("self", "unknown")]
         model.__dict__.update(dict.fromkeys(names), manager=Spy(manager._client), extra={})
-        assert getattr(model, method)() is model
+        assert getattr(model, method)(*ARGUMENTS.get(method, ())) is model
         assert calls == [DELEGATES.get(method, method)]
         assert callable(getattr(manager, method, None)) or method == "sync"
 

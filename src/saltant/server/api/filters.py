@@ -194,16 +194,23 @@ def _types(**more: Callable[[str], Filters]) -> type[LeanFilterSet]:
     )
 
 
-def _instances(task_class: TaskClass) -> type[LeanFilterSet]:
+def task_class(name: str) -> Filters:
+    """The class of an instance."""
+    return {name: django_filters.ChoiceFilter(name, label=name, choices=TaskClass.choices)}
+
+
+def _instances(types: "QuerySet[TaskType]", **more: Callable[[str], Filters]) -> type[LeanFilterSet]:
     return declare(
         TaskInstance,
         name=text,
         state=state,
         user__username=text,
-        task_type=reference(TaskType.objects.filter(task_class=task_class)),
+        task_type=reference(types),
         task_queue=reference(TaskQueue.objects.all()),
         datetime_created=moment,
         datetime_finished=moment,
+        datetime_changed=moment,
+        **more,
     )
 
 
@@ -211,7 +218,11 @@ TYPES: Mapping[TaskClass, type[LeanFilterSet]] = {
     TaskClass.EXECUTABLE: _types(),
     TaskClass.CONTAINER: _types(container_image=text, container_type=text),
 }
-INSTANCES: Mapping[TaskClass, type[LeanFilterSet]] = {task_class: _instances(task_class) for task_class in TaskClass}
+INSTANCES: Mapping[TaskClass, type[LeanFilterSet]] = {
+    each: _instances(TaskType.objects.filter(task_class=each)) for each in TaskClass
+}
+EVENTS = _instances(TaskType.objects.all(), task_class=task_class)
+"""Those of the stream of changes, which is about both classes."""
 QUEUES = declare(
     TaskQueue,
     name=text,

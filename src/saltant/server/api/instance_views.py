@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from saltant.server.api.errors import json_error
 from saltant.server.api.forms import plain
+from saltant.server.api.idempotency import answered_once
 from saltant.server.api.permissions import IsSignedIn, check_may_end, check_may_report
 from saltant.server.api.representations import Representation
 from saltant.server.api.resources import parse_uuid
@@ -43,6 +44,7 @@ class BirthView(ResourceView):
 class InstanceListView(ListView, BirthView):
     """All instances of a class; POST makes one."""
 
+    @answered_once
     def post(self, request: Request) -> HttpResponse:
         values = self.resource.reader(request.version).read(request)
         user: Any = request.user
@@ -52,6 +54,7 @@ class InstanceListView(ListView, BirthView):
 class CloneView(BirthView):
     """POST submits an instance once more."""
 
+    @answered_once
     def post(self, request: Request, name: str) -> HttpResponse:
         instance = self.resource.get(name)
         user: Any = request.user

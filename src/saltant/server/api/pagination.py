@@ -50,7 +50,7 @@ def respond(request: Request, resource: Resource, filters: LeanFilterSet) -> Htt
     """The page of a filtered list that `request` asks for."""
     representation = resource.representation(request.version)
     filtered = filters.result()
-    with _searching(filters, settings.SALTANT.filter_time):
+    with searching(filters, settings.SALTANT.filter_time):
         page = find_page(request, resource.count(filters), resource.page_size)
         if page.size <= CHUNK:
             body = page.head + ",".join(representation.encode(_rows(page, representation, filtered))) + "]}"
@@ -103,7 +103,7 @@ def _stream(
     left, start, comma = page.size, page.start, page.head
     while left > 0:
         # The count has searched all of these rows within the time allowed: this must not fail half-way.
-        with _searching(filters, settings.SALTANT.filter_time * 10):
+        with searching(filters, settings.SALTANT.filter_time * 10):
             chunk = list(rows[start : start + min(CHUNK, left)])
         if not chunk:
             break
@@ -114,7 +114,7 @@ def _stream(
 
 
 @contextmanager
-def _searching(filters: LeanFilterSet, seconds: float) -> Iterator[None]:
+def searching(filters: LeanFilterSet, seconds: float) -> Iterator[None]:
     """Let regular expressions run for `seconds`; one that takes longer is the request's fault."""
     patterns = filters.searches
     if not patterns:

@@ -45,6 +45,12 @@ def check_may_end(request: Request, instance: TaskInstance) -> None:
         check_owner(request, instance)
 
 
+def check_may_read(request: Request, instance: TaskInstance) -> None:
+    """Let everybody read logs and results; on a private queue, only those who may end the instance."""
+    if instance.task_queue.private:
+        check_may_end(request, instance)
+
+
 def check_may_report(request: Request, instance: TaskInstance, *, ends: bool) -> None:
     """Let through who may report a state; `ends` if that state is `terminated`."""
     if is_worker(request):

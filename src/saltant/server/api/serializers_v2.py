@@ -122,6 +122,7 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
     cancelled_by = serializers.CharField(
         read_only=True, allow_null=True, help_text="Who had the instance terminated. Null if nobody has."
     )
+    datetime_changed = serializers.DateTimeField(read_only=True, help_text="When its state last changed.")
 
     class Meta(InstanceSerializer.Meta):
         fields = [
@@ -137,6 +138,7 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
             "peak_memory",
             "waiting",
             "cancelled_by",
+            "datetime_changed",
             *LIMITS,
         ]
 

@@ -4,17 +4,22 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from saltant.server.api import resources, worker_endpoints
+from saltant.server.api import file_endpoints, resources, worker_endpoints
+from saltant.server.api.event_views import EventsView
 from saltant.server.api.instance_views import AttemptsView, CloneView, InstanceListView, StateView, TerminateView
+from saltant.server.api.log_views import LogsView, LogView
 from saltant.server.api.openapi.document import SchemaView
+from saltant.server.api.result_views import ArchiveView, ResultsView, ResultView
 from saltant.server.api.token_views import RefreshView, SignInView
 from saltant.server.api.user_views import UserView
 from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, MembersView, TypeView
+from saltant.server.api.wait_views import InstanceView, WaitView
 from saltant.server.api.worker_views import DrainView
 from saltant.server.tasks.models import TaskClass
 
 # What may stand here and is no id of anything is the view's to say: as in any path, 401 comes before 404.
 NAME = "(?P<name>[^/]+)"
+FILE = "(?P<file>.+?)"
 
 
 def _path(route: str, view: type[Any], name: str, **options: Any) -> URLPattern:
@@ -32,9 +37,15 @@ def _resource(path: str, name: str, resource: resources.Resource, list_: type[An
 def _instances(task_class: TaskClass) -> list[Any]:
     path, name, resource = f"{task_class}taskinstances", f"{task_class}-instance", resources.INSTANCES[task_class]
     return [
-        *_resource(path, name, resource, InstanceListView, DetailView),
+        *_resource(path, name, resource, InstanceListView, InstanceView),
         _path(f"{path}/{NAME}/attempts", AttemptsView, f"{name}-attempts", resource=resource),
         _path(f"{path}/{NAME}/clone", CloneView, f"{name}-clone", resource=resource),
+        _path(f"{path}/{NAME}/logs", LogsView, f"{name}-logs", resource=resource),
+        _path(f"{path}/{NAME}/logs/{FILE}", LogView, f"{name}-log", resource=resource),
+        _path(f"{path}/{NAME}/results", ResultsView, f"{name}-results", resource=resource),
+        _path(f"{path}/{NAME}/results/{FILE}", ResultView, f"{name}-result", resource=resource),
+        _path(f"{path}/{NAME}/results.zip", ArchiveView, f"{name}-results-zip", resource=resource, kind="zip"),
+        _path(f"{path}/{NAME}/results.tar", ArchiveView, f"{name}-results-tar", resource=resource, kind="tar"),
         _path(f"{path}/{NAME}/terminate", TerminateView, f"{name}-terminate", resource=resource),
     ]
 
@@ -57,6 +68,8 @@ urlpatterns = [
     *_resource("workers", "worker", resources.WORKERS, ListView, DetailView),
     _path(f"workers/{NAME}/drain", DrainView, "worker-drain", resource=resources.WORKERS),
     _path(f"updatetaskinstancestatus/{NAME}", StateView, "state"),
+    _path("wait", WaitView, "wait"),
+    _path("events", EventsView, "events"),
     _path("token", SignInView, "token"),
     _path("token/refresh", RefreshView, "token-refresh"),
     _path("schema", SchemaView, "schema"),
@@ -65,4 +78,7 @@ urlpatterns = [
         re_path(f"^worker/{act}/?$", getattr(worker_endpoints, act), name=f"control-{act}")
         for act in ("announce", "claim", "heartbeat", "finish", "leave")
     ),
+    re_path("^worker/logs/?$", file_endpoints.logs, name="control-logs"),
+    re_path("^worker/results/offer/?$", file_endpoints.offer, name="control-offer"),
+    re_path("^worker/results/data/?$", file_endpoints.data, name="control-data"),
 ]

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from saltant.server.api import pagination
 from saltant.server.api.fields import IdListField
 from saltant.server.api.forms import plain
+from saltant.server.api.idempotency import answered_once
 from saltant.server.api.permissions import check_owner
 from saltant.server.api.resources import USERS, Resource
 from saltant.server.api.serializers_v2 import MembersSerializer
@@ -78,6 +79,7 @@ class ListView(ResourceView):
 class ListCreateView(ListView):
     """A list to which things are added."""
 
+    @answered_once
     def post(self, request: Request) -> HttpResponse:
         thing = self.save(request, self.serializer_for(request))
         return self.answer(request, str(thing.pk), status=201)

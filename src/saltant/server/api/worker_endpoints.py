@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from saltant import protocol
+from saltant.files import CannotKeep
 from saltant.server.accounts.authentication import INVALID, credentials, find_token
 from saltant.server.accounts.models import Role, Token
 from saltant.server.api import json_input
@@ -39,10 +40,16 @@ FORBIDDEN = "You do not have permission to perform this action."
 NO_KEY = "A worker signs in with a token of its own: Authorization: Token <key>."
 
 Act = Callable[[Token, Any], dict[str, Any]]
+Read = Callable[[HttpRequest], Any]
 
 
-def endpoint(act: Act, method: str = "POST") -> Callable[[HttpRequest], HttpResponse]:
-    """The view of what workers `act`: it reads a body of JSON, if there is one, and answers with one."""
+def read_json(request: HttpRequest) -> Any:
+    """The JSON of a request; None if it has no body."""
+    return json_input.loads(request.body.decode()) if request.method == "POST" else None
+
+
+def endpoint(act: Act, method: str = "POST", read: Read = read_json) -> Callable[[HttpRequest], HttpResponse]:
+    """The view of what workers `act`: it has the request `read`, and answers with JSON."""
 
     # No cookie opens this, so there is nothing to forge.
     @csrf_exempt
@@ -53,8 +60,7 @@ def endpoint(act: Act, method: str = "POST") -> Callable[[HttpRequest], HttpResp
                 answer = json_error(405, f'Method "{request.method}" not allowed.')
                 answer.headers["Allow"] = method
                 return answer
-            said = json_input.loads(request.body.decode()) if method == "POST" else None
-            return HttpResponse(json.dumps(act(token, said)).encode(), content_type="application/json")
+            return HttpResponse(json.dumps(act(token, read(request))).encode(), content_type="application/json")
         except Denied as denied:
             answer = json_error(denied.status, denied.detail)
             if denied.status == 401:
@@ -64,6 +70,11 @@ def endpoint(act: Act, method: str = "POST") -> Callable[[HttpRequest], HttpResp
             return json_error(409, str(refused))
         except (protocol.Malformed, json_input.InvalidJSON, UnicodeDecodeError) as error:
             return json_error(400, str(error))
+        except CannotKeep as error:
+            log.error("%s", error)
+            answer = json_error(507 if error.is_full else 503, str(error))
+            answer.headers["Retry-After"] = "5"
+            return answer
         except OperationalError as error:
             busy: HttpResponse = handle(error, {})
             return busy

@@ -3,14 +3,17 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from threading import Condition, Thread
 from uuid import UUID
 
 from django.db import DatabaseError, connection
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from saltant.engine import Engine, EngineUnavailable
 from saltant.jobs import Attempt, Ticket
+from saltant.server.tasks import changes
 from saltant.server.tasks.models import TaskInstance
 from saltant.states import WAITING, State
 
@@ -100,22 +103,25 @@ class Courier:
         connection.close()
 
     def _send(self, tickets: list[tuple[int, Ticket]]) -> None:
-        sent = []
+        sent: dict[int, UUID] = {}
         try:
             for pk, ticket in tickets:
                 self._engine.publish(ticket)
-                sent.append(pk)
+                sent[pk] = ticket.attempt.uuid
         finally:
             if sent:
                 _mark_published(sent)
 
 
-def _mark_published(pks: list[int]) -> None:
+def _mark_published(sent: Mapping[int, UUID]) -> None:
     """Record that tickets were sent. A worker may have claimed them already: those are left alone."""
-    mine = TaskInstance.objects.filter(pk__in=pks, state__in=WAITING)
+    now = timezone.now()
+    mine = TaskInstance.objects.filter(pk__in=sent, state__in=WAITING)
+    changed = Case(When(state=State.CREATED, then=Value(now)), default=F("datetime_changed"))
     try:
         connection.close_if_unusable_or_obsolete()
-        mine.update(state=State.PUBLISHED, datetime_published=timezone.now())
+        mine.update(state=State.PUBLISHED, datetime_published=now, datetime_changed=changed)
+        changes.tell(*sent.values())
     except DatabaseError as error:
-        log.warning("%d sent tickets could not be recorded, and will be sent again: %s", len(pks), error)
+        log.warning("%d sent tickets could not be recorded, and will be sent again: %s", len(sent), error)
         connection.close()

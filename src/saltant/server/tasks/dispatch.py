@@ -3,9 +3,11 @@
 import logging
 
 from django.db.models import Q
+from django.utils import timezone
 
 from saltant.engine import Engine, EngineUnavailable
 from saltant.jobs import Attempt, Kind, Ticket
+from saltant.server.tasks import changes
 from saltant.server.tasks.courier import Courier
 from saltant.server.tasks.models import TaskInstance
 from saltant.states import WAITING, State
@@ -60,7 +62,9 @@ def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
         return False
     if stored is State.CREATED:
         # A worker may have claimed it already: then this changes nothing.
-        TaskInstance.objects.filter(pk=instance.pk, state=State.CREATED).update(state=State.PUBLISHED)
+        created = TaskInstance.objects.filter(pk=instance.pk, state=State.CREATED)
+        if created.update(state=State.PUBLISHED, datetime_changed=timezone.now()):
+            changes.tell(instance.uuid)
     return True
 
 

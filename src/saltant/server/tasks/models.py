@@ -159,6 +159,7 @@ class TaskInstance(OwnedModel, Limits):
     state = models.CharField(max_length=10, choices=choices(State), default=State.CREATED.value)
     datetime_created = models.DateTimeField(default=timezone.now, editable=False)
     datetime_finished = models.DateTimeField(null=True, blank=True)
+    datetime_changed = models.DateTimeField(default=timezone.now, editable=False)  # of its state
     arguments: Any = JSONTextField(default=dict, blank=True)
     task_queue = models.ForeignKey(TaskQueue, on_delete=models.PROTECT, related_name="instances")
     task_type = models.ForeignKey(TaskType, on_delete=models.PROTECT, related_name="instances")
@@ -190,6 +191,7 @@ class TaskInstance(OwnedModel, Limits):
                 name="instance_held_back",
                 condition=models.Q(held_back=True),
             ),
+            models.Index(fields=["datetime_changed", "id"], name="instance_changed"),
         ]
 
     def __str__(self) -> str:
@@ -226,6 +228,24 @@ class TaskAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance_id}.{self.number}"
+
+
+class KeptAnswer(models.Model):
+    """What was answered to a request that makes something, for whoever sends it again with the same key."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    key = models.CharField(max_length=200)
+    request = models.CharField(max_length=64)  # a digest of all that it said
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.TextField(blank=True, default="")  # "": too long to be kept
+    thing = models.CharField(max_length=200, blank=True, default="")  # what was made, as a path names it
+    datetime_created = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "key"], name="unique_idempotency_key")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Worker(OwnedModel):

@@ -79,7 +79,7 @@ def _operation(made: Json, path: str, method: str, each: Json) -> Operation:
         for one in each["parameters"]
     ]
     answers = [
-        Row(status, kind_of(one["content"]["application/json"]["schema"]), marked(one["description"]))
+        Row(status, kind_of_answer(one["content"]), marked(one["description"]))
         for status, one in each["responses"].items()
     ]
     return Operation(
@@ -93,6 +93,12 @@ def _operation(made: Json, path: str, method: str, each: Json) -> Operation:
         body=rows_of(resolved),
         answers=answers,
     )
+
+
+def kind_of_answer(content: Json) -> SafeString:
+    """What an answer is: its JSON in words, or the media type of anything else."""
+    [(media_type, each)] = content.items()
+    return kind_of(each["schema"]) if media_type == "application/json" else escape(media_type)
 
 
 def rows_of(schema: Json) -> list[Row]:

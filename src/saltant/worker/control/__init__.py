@@ -1,9 +1,10 @@
 """What a worker needs of its server, whichever way it is reached."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from saltant.files import LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
 from saltant.workers import Announcement, Orders
 
@@ -34,3 +35,23 @@ class Control(Protocol):
 
     def leave(self, worker: str, *, draining: bool = False) -> None:
         """Say that this worker takes nothing any more: `draining` while something still runs, and again at its end."""
+
+    def ship(self, worker: str, chunks: Sequence[LogChunk]) -> list[int]:
+        """Send pieces of logs; returns from where to go on with each of them, or NO_MORE.
+
+        An empty piece asks. Pieces that were sent before change nothing.
+        """
+
+    def offer(
+        self, attempt: Attempt, worker: str, files: Sequence[ResultOffer], refused: Sequence[RefusedFile]
+    ) -> list[int]:
+        """Say what a job left, and what of it is not taken; returns how much the server has of each file, or NO_MORE.
+
+        Of many files some are said at a time.
+        """
+
+    def upload(self, attempt: Attempt, worker: str, name: str, offset: int, data: bytes) -> int:
+        """Send a piece of a file that was offered; returns from where to go on, or NO_MORE.
+
+        That is 0 again if what has come is not what was offered.
+        """

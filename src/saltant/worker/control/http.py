@@ -1,5 +1,6 @@
 """The control of a worker on a machine of its own: its server over HTTP."""
 
+import io
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,8 @@ from requests.adapters import HTTPAdapter
 from saltant._http import Transport
 from saltant._http_errors import without_userinfo
 from saltant.exceptions import BadHttpRequestError
+from saltant.file_protocol import logs_to_body, offer_to_json, offsets_from_json
+from saltant.files import NO_MORE, LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
 from saltant.protocol import (
     JSON,
@@ -54,6 +57,21 @@ class _Patience(HTTPAdapter):
         return super().send(request, *args, **kwargs | {"timeout": (min(CONNECT, timeout or READ), timeout or READ)})
 
 
+class _Transport(Transport):
+    """Sends bytes as they are, beside JSON."""
+
+    def _prepare(
+        self, method: str, path: str, params: list[tuple[str, str]], body: object, headers: dict[str, str]
+    ) -> requests.PreparedRequest:
+        if not isinstance(body, bytes):
+            return super()._prepare(method, path, params, body, headers)
+        headers = {**headers, "Content-Type": "application/octet-stream"}
+        # As a file it is sent block by block, and a slow network has its time-out for each.
+        data = io.BytesIO(body)
+        request = requests.Request(method, self.base_url + path, headers=headers, data=data, params=params)
+        return self.session.prepare_request(request)
+
+
 class HttpControl:
     """The server of one worker. Claims and ends of many threads share requests.
 
@@ -67,7 +85,7 @@ class HttpControl:
         self.url = base_url(server)
         self.lease = _DEFAULT_LEASE  # seconds, as the server told it last
         self.clock = ServerClock()
-        self._transport = Transport(f"{self.url}/api/worker/", token, READ, retries=0, pool_size=4)
+        self._transport = _Transport(f"{self.url}/api/worker/", token, READ, retries=0, pool_size=4)
         for scheme in ("http://", "https://"):
             self._transport.session.mount(scheme, _Patience(pool_connections=2, pool_maxsize=4))
         if ca:
@@ -126,6 +144,26 @@ class HttpControl:
         """Say that the worker takes nothing any more."""
         self._post("leave", {"worker": worker, "draining": draining})
 
+    def ship(self, worker: str, chunks: Sequence[LogChunk]) -> list[int]:
+        """Send pieces of logs."""
+        return offsets_from_json(self._post("logs", logs_to_body(worker, chunks)), len(chunks))
+
+    def offer(
+        self, attempt: Attempt, worker: str, files: Sequence[ResultOffer], refused: Sequence[RefusedFile]
+    ) -> list[int]:
+        """Say what a job left."""
+        answer = self._post("results/offer", offer_to_json(worker, attempt, files, refused))
+        return offsets_from_json(answer, len(files))
+
+    def upload(self, attempt: Attempt, worker: str, name: str, offset: int, data: bytes) -> int:
+        """Send a piece of a file."""
+        params = {**attempt_to_json(attempt), "worker": worker, "name": name, "offset": offset}
+        query = [(key, str(value)) for key, value in params.items()]
+        answer = self._transport.request("PUT", "results/data", params=query, body=data)
+        if not isinstance(answer, dict) or not isinstance(answer.get("offset"), int) or answer["offset"] < NO_MORE:
+            raise Malformed("The server did not say from where to go on.")
+        return int(answer["offset"])
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -165,7 +203,7 @@ class HttpControl:
             raise Malformed(f"The server's answer to {path} does not tell the time.") from None
         return answer
 
-    def _post(self, path: str, body: JSON, timeout: float = READ) -> JSON:
+    def _post(self, path: str, body: JSON | bytes, timeout: float = READ) -> JSON:
         answer = self._transport.request("POST", path, body=body, timeout=timeout)
         if not isinstance(answer, dict):
             raise Malformed(f"The server's answer to {path} is no object.")

@@ -63,7 +63,7 @@ class ExecutableRunner:
                     argv.append(text)
             if running.reason is not None:
                 return End(running.reason, "It was ended before its program was started.")
-            with self._start(job, folders, argv, environment, cgroup) as process:
+            with self._start(job, folders, argv, environment, cgroup, running) as process:
                 running.attach(process, None if job.timeout is None else job.timeout + self._grace)
                 outcome = process.wait()
                 return to_end(outcome, running.reason, job, None if cgroup is None else cgroup.usage())
@@ -95,14 +95,22 @@ class ExecutableRunner:
             raise CannotRunError(Reason.ENVIRONMENT_MISSING, str(error)) from None
 
     def _start(
-        self, job: Job, folders: JobFolders, argv: list[str], environment: Mapping[str, str], cgroup: Cgroup | None
+        self,
+        job: Job,
+        folders: JobFolders,
+        argv: list[str],
+        environment: Mapping[str, str],
+        cgroup: Cgroup | None,
+        running: Running,
     ) -> Process:
         words = [_encode(word) for word in argv]
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         stdout = self._folders.open_log(folders.stdout)
         try:
+            running.follow("stdout", stdout)
             stderr = self._folders.open_log(folders.stderr)
             try:
+                running.follow("stderr", stderr)
                 return self._launcher.start(
                     Launch(
                         argv=words,

@@ -5,12 +5,15 @@ from typing import Any
 import django_filters  # type: ignore[import-untyped]
 
 from saltant.server.api import filter_fields
+from saltant.server.api.filters import EVENTS
 from saltant.server.api.openapi.words import LOOKUPS
 from saltant.server.api.regexes import MAX_LENGTH
 from saltant.server.api.resources import Resource
+from saltant.server.api.wait_views import LONGEST
 
 MOMENT = {"type": "string", "format": "date-time"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+EVENT_ID = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 SCHEMAS: dict[type[Any], dict[str, Any]] = {
     filter_fields.TextField: {"type": "string", "maxLength": filter_fields.MAX_TEXT},
     filter_fields.RegexField: {"type": "string", "format": "regex", "maxLength": MAX_LENGTH},
@@ -38,6 +41,34 @@ def for_list(resource: Resource) -> list[dict[str, Any]]:
         ),
         *(_filter(name, each) for name, each in filters.items()),
     ]
+
+
+def for_events() -> list[dict[str, Any]]:
+    """The parameters of the stream of changes."""
+    last = "The id of the last event that was seen: those after it, and some from just before, come first."
+    schema = {"type": "string", "format": "date-time", "pattern": EVENT_ID}
+    return [
+        *(_filter(name, each) for name, each in EVENTS.base_filters.items()),
+        {"name": "Last-Event-ID", "in": "header", "description": last, "schema": schema},
+    ]
+
+
+def idempotency_key() -> dict[str, Any]:
+    """The header that makes a request one that may come again."""
+    said = (
+        "Chosen by the client. For 24 hours the same request with the same key makes nothing, and has the same answer."
+    )
+    schema = {"type": "string", "pattern": "^[!-~]{1,200}$"}
+    return {"name": "Idempotency-Key", "in": "header", "description": said, "schema": schema}
+
+
+def wait() -> dict[str, Any]:
+    """The parameter of an instance that is waited for."""
+    return _parameter(
+        "wait",
+        {"type": "number", "minimum": 0, "maximum": LONGEST},
+        "Seconds: answer when the instance has ended, or when they are over, whichever comes first.",
+    )
 
 
 def in_path(lookup: str) -> dict[str, Any]:

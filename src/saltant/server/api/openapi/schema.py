@@ -13,16 +13,24 @@ from rest_framework import serializers
 
 from saltant.server.api.fields import IdField, IdListField, JSONValue, StringList
 from saltant.server.api.limits import Amount
-from saltant.server.api.openapi import parameters
-from saltant.server.api.openapi.words import ERRORS, FIELDS, nouns_for, tag_for, words_for
+from saltant.server.api.openapi import files, parameters
+from saltant.server.api.openapi.words import ERRORS, FIELDS, REUSED, nouns_for, tag_for, words_for
 from saltant.server.api.permissions import IsPerson, IsSignedIn
 from saltant.server.api.serializers import StateSerializer
 from saltant.server.api.serializers_v2 import AttemptSerializer, MembersSerializer
+from saltant.server.api.wait_views import (
+    MOST_FINISHED,
+    MOST_UUIDS,
+    InstanceOfEitherSerializer,
+    UUIDsField,
+    WaitSerializer,
+)
 from saltant.server.api.worker_serializers import RunningField
 from saltant.states import State
 
 Json = dict[str, Any]
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+EVENTS = "text/event-stream"
 SECURITY: list[Json] = [{"token": []}, {"jwt": []}, {"session": []}]
 ID: Json = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 
@@ -46,13 +54,14 @@ class Schema(AutoSchema):
             "summary": words.summary.format(**nouns_for(self.name)),
             "description": words.more,
             "tags": [tag_for(self.name)],
-            "parameters": self.parameters(),
+            "parameters": [*self.parameters(), *([parameters.idempotency_key()] if self.makes else [])],
             "security": [] if open_to_all else SECURITY,
         }
         body = self.body()
         if body:
             operation["requestBody"] = {"required": True, "content": body}
-        operation["responses"] = self.answers(ERRORS | dict(words.errors), reads=bool(body), open_to_all=open_to_all)
+        errors = ERRORS | dict(words.errors) | (REUSED if self.makes else {})
+        operation["responses"] = self.answers(errors, reads=bool(body), open_to_all=open_to_all)
         return operation
 
     def parameters(self) -> list[Json]:
@@ -60,6 +69,15 @@ class Schema(AutoSchema):
         if self.name == "schema":
             schema = {"type": "string", "enum": ["1", "2"]}
             return [{"name": "version", "in": "query", "description": "Of the API.", "schema": schema}]
+        if self.name == "wait":
+            return []
+        kind = files.kind_of(self.name)
+        if kind is not None:
+            return files.parameters_of(kind)
+        if self.name == "events":
+            return parameters.for_events()
+        if self.name.endswith("instance-detail") and self.version == "2":
+            return [parameters.in_path("uuid"), parameters.wait()]
         if "{name}" in self.path:
             return [parameters.in_path("uuid" if self.name == "state" else self.view.resource.lookup)]
         return parameters.for_list(self.view.resource) if self.is_list else []
@@ -68,6 +86,11 @@ class Schema(AutoSchema):
     def is_list(self) -> bool:
         """Whether this is GET of a list."""
         return bool(self.name.endswith("-list")) and self.method == "GET"
+
+    @property
+    def makes(self) -> bool:
+        """Whether this makes something, once for each `Idempotency-Key`. Version 1 says nothing of that header."""
+        return self.version == "2" and self.method == "POST" and self.name.endswith(("-list", "-clone"))
 
     def body(self) -> Json | None:
         """What the request says, as JSON and as forms."""
@@ -88,6 +111,8 @@ class Schema(AutoSchema):
             return self.view.serializer_class()
         if self.name == "state":
             return StateSerializer()
+        if self.name == "wait":
+            return WaitSerializer()
         if self.name in ("whitelist-add", "whitelist-remove"):
             return MembersSerializer()
         if self.name.endswith(("-list", "-detail")):
@@ -105,8 +130,7 @@ class Schema(AutoSchema):
         if not reads:
             errors = {status: text for status, text in errors.items() if status not in (413, 415)}
         schemas = {400: self.refusal(), 409: self.conflict()}
-        status, description, schema = self.success()
-        made: Json = {status: {"description": description, "content": {JSON: {"schema": schema}}}}
+        made = self.granted()
         for code, text in sorted(errors.items()):
             detail = schemas.get(code) or self.component("Detail", DETAIL)
             made[str(code)] = {"description": text, "content": {JSON: {"schema": detail}}}
@@ -114,6 +138,15 @@ class Schema(AutoSchema):
             seconds = {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}
             made["429"]["headers"] = {"Retry-After": seconds}
         return made
+
+    def granted(self) -> Json:
+        """The answers to a request that is granted, by status."""
+        kind = files.kind_of(self.name)
+        if kind is not None:
+            return files.answers_of(kind)
+        status, description, schema = self.success()
+        content = EVENTS if self.name == "events" else JSON
+        return {status: {"description": description, "content": {content: {"schema": schema}}}}
 
     def success(self) -> tuple[str, str, Json]:
         """Status, description and body of the answer to a request that is granted."""
@@ -125,6 +158,12 @@ class Schema(AutoSchema):
         if self.name == "state":
             states = {"type": "string", "enum": [state.value for state in State]}
             return "200", "The state.", _object({"uuid": {"type": "string", "format": "uuid"}, "state": states})
+        if self.name == "events":
+            return "200", "Events, as they come: this is one of them.", EVENT
+        if self.name == "wait":
+            instance = self.resolve_serializer(InstanceOfEitherSerializer(), "response").ref
+            finished = {"finished": {"type": "array", "items": instance, "maxItems": MOST_FINISHED}}
+            return "200", "Those that have ended, the first one first.", _object(finished | WAITED)
         if self.name.endswith("attempts"):
             attempt = self.resolve_serializer(AttemptSerializer(), "response").ref
             return "200", "The attempts.", {"type": "array", "items": attempt}
@@ -214,6 +253,8 @@ def schema_of(field: Any) -> Json | None:
         return dict(ID)
     if isinstance(field, IdListField):
         return {"type": "array", "items": ID}
+    if isinstance(field, UUIDsField):
+        return {"type": "array", "items": UUID, "minItems": 1, "maxItems": MOST_UUIDS}
     if isinstance(field, StringList):
         return {"type": "array", "items": {"type": "string"}}
     if isinstance(field, RunningField):
@@ -269,4 +310,17 @@ RUNNING = _object(
         "since": {"type": "string", "format": "date-time", "description": "When the worker claimed it."},
     }
 )
+EVENT = _object(
+    {
+        "event": {"const": "change"},
+        "id": {"type": "string", "description": "For `Last-Event-ID`."},
+        "data": {"type": "string", "contentMediaType": JSON, "description": "The instance."},
+    }
+)
+UUID: Json = {"type": "string", "format": "uuid"}
+WAITED: Json = {
+    "unfinished": {"type": "integer", "minimum": 0, "description": "How many have not ended."},
+    "more": {"type": "integer", "minimum": 0, "description": "How many have ended beside those that are told here."},
+    "unknown": {"type": "array", "items": UUID, "description": "Those that there are not."},
+}
 LEFT = _object({"id": ID, "name": {"type": "string"}})

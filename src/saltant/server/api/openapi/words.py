@@ -40,6 +40,12 @@ FORBIDDEN = {403: "It is neither yours, nor are you an admin."}
 PAGING = {404: "There is no such page."}
 OWN = UNKNOWN | FORBIDDEN
 MAY_END = {403: "Neither the instance nor its queue is yours, nor are you an admin."}
+MAY_READ = {
+    404: "There is no such thing, or its bytes are lost.",
+    403: "It was put on a private queue, and neither it nor the queue is yours, nor are you an admin.",
+    503: "The server's store of files cannot be used now.",
+}
+RANGES = MAY_READ | {416: "The range has no byte of the file."}
 TOO_MANY = {
     429: "Too many tries to sign in have failed. `Retry-After` says for how long, in seconds, nothing is tried."
 }
@@ -75,6 +81,23 @@ TABLE: dict[tuple[str, str], Words] = {
     ("instance-attempts", "GET"): Words(
         "List the attempts of an instance", "Each time that a worker claimed it, in order.", UNKNOWN
     ),
+    ("instance-logs", "GET"): Words("List the logs of an instance", "Of its current attempt.", MAY_READ),
+    ("instance-log", "GET"): Words(
+        "Read a log",
+        "The bytes that there are by now, whatever they are. `Saltant-Log-Size` says how many there are in all, "
+        "`Saltant-Attempt` of which attempt, `Saltant-Finished` whether it has ended, so that no more will come; "
+        "`Saltant-Log-Offset`, with `tail`, where the lines begin. `stdout` and `stderr` are there, and empty, before "
+        "the first byte is.",
+        RANGES,
+    ),
+    ("instance-results", "GET"): Words(
+        "List the results of an instance",
+        "What its current attempt left in its results folder, and what of it the server does not have.",
+        MAY_READ,
+    ),
+    ("instance-result", "GET"): Words("Read a result", "The `ETag` is its SHA-256.", RANGES),
+    ("instance-results-zip", "GET"): Words("Read all results as a zip", "Made while it is sent.", MAY_READ),
+    ("instance-results-tar", "GET"): Words("Read all results as a tar", "Made while it is sent.", MAY_READ),
     ("type-list", "POST"): Words(MAKE),
     ("type-detail", "PUT"): Words(REPLACE, f"{ABSENT} {PROMISE}", OWN),
     ("list", "POST"): Words(MAKE),
@@ -101,6 +124,17 @@ TABLE: dict[tuple[str, str], Words] = {
             403: "The instance is not yours; or, with a worker's token, not on its queues.",
             409: "This state cannot follow the current one, or a worker holds the instance.",
         },
+    ),
+    ("wait", "POST"): Words(
+        "Wait for task instances",
+        "Answers when one of them has ended, or all have, or when the time is over; at once if that is so already. Of "
+        "many ends, the first 1000 are told.",
+    ),
+    ("events", "GET"): Words(
+        "Follow changes of task instances",
+        "An event stream (text/event-stream) with an event `change` for each change of an instance's state; its data "
+        "is the instance, as version 2 shows it, after `task_class`. It goes on until the client leaves or the server "
+        "stops. A client that comes back with `Last-Event-ID` misses nothing, and may get some events twice.",
     ),
     ("token", "POST"): Words(
         "Sign in by JWT", "Gives an access token, for minutes, and a refresh token, for a day.", TOO_MANY
@@ -140,11 +174,18 @@ def nouns_for(name: str) -> dict[str, str]:
     return {"a_thing": one, "things": many, "a_thing_type": one.replace("instance", "type")}
 
 
+TAGS = dict.fromkeys(("state", "wait", "events"), "Task instances of both classes")
+"""The groups of endpoints that are about no one kind of thing."""
+
+
 def tag_for(name: str) -> str:
     """The group that an endpoint is shown in."""
     many = nouns_for(name)["things"]
-    return many.capitalize() if many else {"state": "Task instances of both classes"}.get(name, "Signing in, and this")
+    return many.capitalize() if many else TAGS.get(name, "Signing in, and this")
 
+
+REUSED = {422: "The Idempotency-Key was used for another request."}
+"""What operations may answer that heed that header."""
 
 ERRORS = {
     400: "The request cannot be understood, or says something that cannot be.",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from saltant.jobs import Attempt, End
 from saltant.reasons import LOSSES, Reason, RetryOn
+from saltant.server.tasks import changes
 from saltant.server.tasks.models import TaskInstance
 from saltant.server.tasks.services import statements
 from saltant.server.tasks.services.room import release_if_held_back
@@ -40,6 +41,7 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
             attempt, end = ends[position]
             accepted[position] = _finish(attempt, worker, end, now)
         if any(accepted.values()):
+            changes.tell(*(ends[position][0].uuid for position in accepted if accepted[position]), ended=True)
             transaction.on_commit(release_if_held_back)
     return [accepted[position] for position in range(len(ends))]
 
@@ -63,7 +65,8 @@ def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
         return False
     if end.state is not State.SUCCESSFUL:
         # The rare ends; the common one costs no more than these two statements.
-        instance = TaskInstance.objects.get(pk=row[0])
+        # Locked, so that nobody terminates it after this look.
+        instance = TaskInstance.objects.select_for_update().get(pk=row[0])
         if _retry(instance, attempt.number, end, now):
             return True
         end = _for_instance(instance, end)
@@ -72,6 +75,7 @@ def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
         number=attempt.number,
         state=end.state.value,
         now=now,
+        finished=end.finished or now,  # its worker may tell of it long after
         reason=end.reason.value,
         message=end.message,
     )
@@ -84,7 +88,9 @@ def _retry(instance: TaskInstance, number: int, end: End, now: datetime) -> bool
         return False
     delay = min(instance.retry_delay * 2.0 ** min(number - 1, 60), LONGEST_DELAY)
     return bool(
-        statements.RETRY_INSTANCE.run(id=instance.pk, number=number, start_after=now + timedelta(seconds=delay))
+        statements.RETRY_INSTANCE.run(
+            id=instance.pk, number=number, now=now, start_after=now + timedelta(seconds=delay)
+        )
     )
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from saltant.jobs import Attempt, Job, Kind, Ticket
 from saltant.reasons import Reason, RetryOn
 from saltant.server.accounts.models import User
+from saltant.server.tasks import changes
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, Worker
 from saltant.server.tasks.services import statements
 from saltant.server.tasks.services.leases import lease
@@ -39,9 +40,10 @@ def claim_many(tickets: Iterable[Ticket], worker: str, queues: Collection[int] |
             row = statements.claim(queues).one(uuid=attempt.uuid, number=attempt.number, now=now)
             if row is not None:
                 jobs[attempt] = _begin(attempt, worker, row, now)
+        changes.tell(*(attempt.uuid for attempt in jobs))
     for attempt in ordered:
         if attempt not in jobs:
-            job = _claim_limited(attempt, worker, queues, now) or _held(attempt, worker)
+            job = _claim_limited(attempt, worker, queues, now) or _held(attempt, worker, now)
             if job is not None:
                 jobs[attempt] = job
     # A ticket that came twice gets its job once.
@@ -65,16 +67,24 @@ def _claim_limited(attempt: Attempt, worker: str, queues: Collection[int] | None
         if queue.paused:
             return None
         if not _has_room(instance, queue, worker):
+            # Nearly always it is published already, and nothing changes that anybody waits for.
+            mine.filter(state=State.CREATED).update(datetime_changed=now)
             mine.update(held_back=True, state=State.PUBLISHED)
+            changes.tell(attempt.uuid)
             return None
-        row = statements.CLAIM_LIMITED.one(id=instance.pk)
+        row = statements.CLAIM_LIMITED.one(id=instance.pk, now=now)
+        changes.tell(attempt.uuid)
         return None if row is None else _begin(attempt, worker, row, now)
 
 
-def _held(attempt: Attempt, worker: str) -> Job | None:
-    """What the worker has claimed already, and has no end yet."""
+def _held(attempt: Attempt, worker: str, now: datetime) -> Job | None:
+    """What the worker has claimed already, and has no end yet. Its lease begins anew: so the worker counts it."""
     row = statements.HELD.one(uuid=attempt.uuid, number=attempt.number, worker=worker)
-    return None if row is None else _job(attempt, row)
+    if row is None:
+        return None
+    mine = TaskAttempt.objects.filter(instance=row[0], number=attempt.number, worker=worker)
+    renewed = mine.filter(lease_expires__isnull=False).update(lease_expires=now + lease())
+    return _job(attempt, row) if renewed else None
 
 
 def _has_room(instance: TaskInstance, queue: TaskQueue, worker: str) -> bool:

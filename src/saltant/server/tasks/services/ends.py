@@ -8,7 +8,7 @@ from saltant.reasons import Reason
 from saltant.server.accounts.models import User
 from saltant.server.audit.log import record
 from saltant.server.audit.models import Action
-from saltant.server.tasks import dispatch
+from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.states import WAITING, State
 
@@ -33,6 +33,7 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
     end = {
         "state": State.TERMINATED,
         "datetime_finished": now,
+        "datetime_changed": now,
         "reason": Reason.CANCELLED,
         "message": f"Terminated by {user.username}.",
     }
@@ -44,6 +45,8 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
         # The first request stands: who asked is part of the truth.
         if ended or mine.filter(state=State.RUNNING, datetime_cancelled=None).update(**request):
             record(user, Action.TERMINATE, instance)
+        if ended:
+            changes.tell(instance.uuid, ended=True)
     if not ended:
         dispatch.cancel(instance)
 
@@ -61,10 +64,11 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
         return _current(instance)
     mine = TaskInstance.objects.filter(pk=instance.pk)
     before = [each for each in State if each.can_become(state)]
-    change: dict[str, object] = {"state": state}
+    now = timezone.now()
+    change: dict[str, object] = {"state": state, "datetime_changed": now}
     if state.is_finished:
         change |= {
-            "datetime_finished": timezone.now(),
+            "datetime_finished": now,
             "reason": Reason.REPORTED,
             "message": f"Reported {state} by {user.username}.",
         }
@@ -72,6 +76,7 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
     with transaction.atomic():
         if waiting.update(**change) or (State.RUNNING in before and _unleased(mine).update(**change)):
             record(user, Action.REPORT, instance, {"state": state})
+            changes.tell(instance.uuid, ended=state.is_finished)
             return state
     current = _current(instance)
     if current is state:

@@ -46,6 +46,13 @@ class Statement:
             row: Row | None = cursor.fetchone()
             return row
 
+    def rows(self, **parameters: Any) -> list[Row]:
+        """Run it; returns the rows that it gives back."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, _adapt(parameters))
+            rows: list[Row] = cursor.fetchall()
+            return rows
+
 
 def _adapt(parameters: dict[str, Any]) -> dict[str, Any]:
     """What the database's own driver takes: SQLite knows neither times nor UUIDs."""
@@ -73,7 +80,7 @@ def _claim(queues: tuple[int, ...] | None) -> Statement:
     only = "" if queues is None else f"AND task_queue_id IN ({', '.join(map(str, queues)) or 'NULL'})"
     return Statement(
         f"""
-        UPDATE {{instances}} SET state = 'running', start_after = NULL
+        UPDATE {{instances}} SET state = 'running', start_after = NULL, datetime_changed = %(now)s
         WHERE uuid = %(uuid)s AND attempt = %(number)s AND state IN ('created', 'published')
             AND datetime_cancelled IS NULL AND (start_after IS NULL OR start_after <= %(now)s)
             AND cpus IS NULL AND memory IS NULL {only}
@@ -96,7 +103,7 @@ def claim(queues: Collection[int] | None) -> Statement:
 
 CLAIM_LIMITED = Statement(
     f"""
-    UPDATE {{instances}} SET state = 'running', start_after = NULL, held_back = FALSE
+    UPDATE {{instances}} SET state = 'running', start_after = NULL, held_back = FALSE, datetime_changed = %(now)s
     WHERE id = %(id)s
     RETURNING {_CLAIMED}
     """  # noqa: S608 - names of ours
@@ -133,13 +140,25 @@ END_ATTEMPT = Statement(
 END_INSTANCE = Statement(
     """
     UPDATE {instances} SET
-        state = %(state)s, datetime_finished = %(now)s, reason = %(reason)s, message = %(message)s
+        state = %(state)s, datetime_finished = %(finished)s, reason = %(reason)s, message = %(message)s,
+        datetime_changed = %(now)s
     WHERE id = %(id)s AND attempt = %(number)s AND state = 'running'
     """
 )
 RETRY_INSTANCE = Statement(
     """
-    UPDATE {instances} SET state = 'published', attempt = attempt + 1, start_after = %(start_after)s
+    UPDATE {instances} SET
+        state = 'published', attempt = attempt + 1, start_after = %(start_after)s, datetime_changed = %(now)s
     WHERE id = %(id)s AND attempt = %(number)s AND state = 'running' AND datetime_cancelled IS NULL
+    """
+)
+FAIL_UNCLAIMED = Statement(
+    """
+    UPDATE {instances} SET
+        state = 'failed', datetime_finished = %(now)s, datetime_changed = %(now)s,
+        reason = %(reason)s, message = %(message)s
+    WHERE state IN ('created', 'published') AND attempt = 1 AND start_before < %(now)s
+        AND (queue_timeout IS NULL) = %(has_no_time)s
+    RETURNING uuid
     """
 )

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from saltant.jobs import Kind
 from saltant.server.accounts.models import User
-from saltant.server.tasks import dispatch
+from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.arguments import Refused, check_runnable, complete
 from saltant.server.tasks.models import LIMITS, TaskInstance, TaskQueue, TaskType
 from saltant.server.tasks.services import statements
@@ -74,6 +74,7 @@ def submit(
         task_class=task_type.task_class,
         state=stored,
         datetime_created=now,
+        datetime_changed=now,
         start_before=now + timedelta(seconds=patience) if patience else None,
         user=user,
         name=name,
@@ -88,6 +89,7 @@ def submit(
     # What no worker may take is sent when its queue is resumed.
     if not (task_queue.paused and dispatch.sends_again()):
         transaction.on_commit(partial(dispatch.publish, instance, task_queue.name, stored))
+    changes.tell(instance.uuid)
     return instance
 
 
