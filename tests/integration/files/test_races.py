@@ -18,6 +18,7 @@ from saltant.server.files.models import LogFile, ResultFile
 from saltant.server.files.stores import Store
 from tests.integration.files.conftest import Run
 
+shared = pytest.mark.skipif(connection.vendor == "sqlite", reason="tests' SQLite is in memory: it locks otherwise")
 THREADS = 4
 DATA = bytes(range(256)) * 400
 
@@ -40,6 +41,7 @@ def at_once(act: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(one, range(THREADS)))
 
 
+@shared
 def test_the_same_chunks_at_once(kept: Store, run: Run) -> None:
     def ship_all(number: int) -> int:
         offset, step = 0, 1500 + 700 * number
@@ -52,6 +54,7 @@ def test_the_same_chunks_at_once(kept: Store, run: Run) -> None:
     assert LogFile.objects.count() == 1
 
 
+@shared
 def test_the_same_parts_of_a_result_at_once(kept: Store, run: Run) -> None:
     def put_all(number: int) -> int:
         offset, step = run.offer("a", DATA), 1500 + 700 * number
@@ -64,6 +67,7 @@ def test_the_same_parts_of_a_result_at_once(kept: Store, run: Run) -> None:
     assert ResultFile.objects.count() == 1
 
 
+@shared
 def test_the_same_log_cut_at_once(in_folder: Path, run: Run, use: Any) -> None:
     use(log_limit=1000)
     at_once(lambda number: [run.ship(offset, DATA[offset : offset + 600]) for offset in (0, 600)])
@@ -134,3 +138,43 @@ def url_of_the_test_database() -> str:
     """The database that the tests are in, as a URL."""
     said = connection.settings_dict
     return f"postgresql://{said['USER']}:{said['PASSWORD']}@{said['HOST']}:{said['PORT']}/{said['NAME']}"
+
+
+THREADED = """
+import threading, django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+call_command("migrate", verbosity=0)
+from saltant.files import LogChunk
+from saltant.jobs import Attempt
+from saltant.server.files import services
+from saltant.server.files.keys import log_key
+from saltant.server.files.models import LogFile
+from saltant.server.files.stores import store
+from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, TaskType
+row = TaskInstance.objects.create(
+    task_class="executable", kind="executable", snapshot={}, task_queue=TaskQueue.objects.create(name="q"),
+    task_type=TaskType.objects.create(task_class="executable", name="t", command_to_run="true"))
+TaskAttempt.objects.create(instance=row, number=1, worker="node7", datetime_claimed=timezone.now())
+attempt, data = Attempt(row.uuid, 1), bytes(range(256)) * 200
+barrier = threading.Barrier(4)
+def ship(step):
+    barrier.wait(30)
+    offset = 0
+    while offset < len(data):
+        [offset] = services.append_logs("node7", [LogChunk(attempt, "stdout", offset, data[offset:offset + step])])
+    connection.close()
+threads = [threading.Thread(target=ship, args=(1500 + 700 * number,)) for number in range(4)]
+[each.start() for each in threads], [each.join() for each in threads]
+log = LogFile.objects.get()
+print(b"".join(store().read(log_key(row.uuid, 1, log.pk), 0, log.size)) == data)
+"""
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it is about SQLite")
+def test_threads_over_the_database_of_a_folder(tmp_path: Path) -> None:
+    environ = {"DJANGO_SETTINGS_MODULE": "saltant.server.settings", "SALTANT_DATA_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", THREADED], env=environ, capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.stderr) == ("True\n", "")

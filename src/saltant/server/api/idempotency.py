@@ -1,20 +1,22 @@
 """Requests that may come again: whoever did not get the answer sends the same request with the same key.
 
-The key is written first, in the transaction of the work. So of two that come at once the second waits until the first
-is committed, and gets its answer; and of a request that failed nothing is kept.
+The key is written with the answer, in the transaction of the work and as its last step, so that others wait no longer
+than without it. Of two that come at once the second waits there until the first is committed, is undone, and gets the
+first's answer. Of a request that failed nothing is kept.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 
-from django.db import connection, transaction
-from django.http import HttpResponse, RawPostDataException
+from django.db import connection
+from django.http import Http404, HttpResponse, RawPostDataException
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
 from saltant.server.accounts.models import User
@@ -28,70 +30,82 @@ LONGEST = 64 * 1024
 """Characters of an answer that is kept. Of what is longer, the thing that was made is shown as it is by then."""
 
 TABLE = KeptAnswer._meta.db_table
-TAKE = f"""
+KEEP = f"""
     INSERT INTO {TABLE} (user_id, key, request, status, body, thing, datetime_created)
-    VALUES (%s, %s, %s, 0, '', '', %s)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (user_id, key) DO NOTHING RETURNING id
 """  # noqa: S608 - the table's name is ours
 
-Show = Callable[[str], str]
+Post = Callable[..., HttpResponse]
 
 
-def answered_once(post: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A resource's view of POST that heeds the header."""
+class _Late(Exception):
+    """Another request with the key was quicker: what this one did is to be undone."""
+
+
+def answered_once(post: Post) -> Post:
+    """A resource's view of POST that heeds the header. In the transaction of its work it calls `view.keep`."""
 
     @wraps(post)
     def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        act = partial(post, view, request, *args, **kwargs)
-        return once(request, view.resource.lookup, act, partial(view.resource.body, request.version))
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        if key is None:
+            return post(view, request, *args, **kwargs)
+        if not SANE.match(key):
+            raise ValidationError({HEADER: ["Must be 1 to 200 printable ASCII characters without spaces."]})
+        user: Any = request.user
+        keeper = _Keeper(user, key, _digest(request), view.resource.lookup)
+        show = partial(view.resource.body, request.version)
+        view.keep = keeper.keep
+        while (kept := keeper.find()) is None:
+            try:
+                return post(view, request, *args, **kwargs)
+            except _Late:
+                continue
+            except (APIException, Http404):
+                # Perhaps as the other one took the name.
+                if keeper.find() is None:
+                    raise
+        return _again(kept, keeper.digest, show)
 
     return wrapped
 
 
-def once(request: Request, lookup: str, act: Callable[[], HttpResponse], show: Show) -> HttpResponse:
-    """The answer of `act`, which a request with a key is for once alone.
+@dataclass(frozen=True)
+class _Keeper:
+    """Keeps the answer to one request.
 
-    Args:
-        lookup: the key of an answer that names what was made, for `show`.
-        show: makes the body of what was made.
+    Attributes:
+        digest: what tells the request from others.
+        lookup: the key of an answer that names what was made.
     """
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None:
-        return act()
-    if not SANE.match(key):
-        raise ValidationError({HEADER: ["Must be 1 to 200 printable ASCII characters without spaces."]})
-    digest = _digest(request)
-    user: Any = request.user
-    request.data  # noqa: B018 - parse the body before the transaction: a large one must not hold up others
-    while True:
-        with transaction.atomic():
-            taken = _take(user, key, digest)
-            if taken is not None:
-                response = act()
-                _keep(taken, response, lookup)
-                return response
-        kept = KeptAnswer.objects.filter(user=user, key=key).first()
-        if kept is not None:  # else its day was over just now
-            return _again(kept, digest, show)
+
+    user: User
+    key: str
+    digest: str
+    lookup: str
+
+    def find(self) -> KeptAnswer | None:
+        """What was answered already."""
+        return KeptAnswer.objects.filter(user=self.user, key=self.key).first()
+
+    def keep(self, body: str, status: int) -> None:
+        """Keep an answer, in the transaction of what it tells. Waits while another works with the same key.
+
+        Raises:
+            _Late: that one was quicker.
+        """
+        is_long = len(body) > LONGEST
+        thing = str(json.loads(body)[self.lookup]) if is_long else ""
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        values: list[Any] = [self.user.pk, self.key, self.digest, status, "" if is_long else body, thing, now]
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP, values)
+            if cursor.fetchone() is None:
+                raise _Late
 
 
-def _take(user: User, key: str, digest: str) -> int | None:
-    """The id of the key's row, if it is new. Waits while another request works with the same key."""
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE, [user.pk, key, digest, now])
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
-
-
-def _keep(pk: int, response: HttpResponse, lookup: str) -> None:
-    body = response.content.decode()
-    is_long = len(body) > LONGEST
-    thing = str(json.loads(body)[lookup]) if is_long else ""
-    KeptAnswer.objects.filter(pk=pk).update(status=response.status_code, body="" if is_long else body, thing=thing)
-
-
-def _again(kept: KeptAnswer, digest: str, show: Show) -> HttpResponse:
+def _again(kept: KeptAnswer, digest: str, show: Callable[[str], str]) -> HttpResponse:
     if kept.request != digest:
         return json_error(422, f"This {HEADER} was used for another request: use a new one for each.")
     body = show(kept.thing) if kept.thing else kept.body

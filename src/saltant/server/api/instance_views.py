@@ -36,6 +36,7 @@ class BirthView(ResourceView):
                 instance = make()
                 representation = self.resource.representation(request.version)
                 [body] = representation.encode([representation.row_of(instance)])
+                self.keep(body, 201)
         except services.Refused as refused:
             raise ValidationError(refused.errors) from None
         return json_response(body, 201)

@@ -1,6 +1,7 @@
 """The views that all resources share: lists, single things, making and changing them."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -27,6 +28,8 @@ class ResourceView(APIView):
     """A view of a resource; `as_view(resource=…)` says which."""
 
     resource: Resource = USERS
+    keep: Callable[[str, int], None] = staticmethod(lambda body, status: None)
+    """Called with the answer to a POST, within its transaction; see `idempotency`."""
 
     def serializer_for(self, request: Request, instance: Any = None, **kwargs: Any) -> ModelSerializer[Any]:
         """A serializer that holds the body of `request`, as plain data."""
@@ -81,8 +84,12 @@ class ListCreateView(ListView):
 
     @answered_once
     def post(self, request: Request) -> HttpResponse:
-        thing = self.save(request, self.serializer_for(request))
-        return self.answer(request, str(thing.pk), status=201)
+        serializer = self.serializer_for(request)
+        with transaction.atomic():
+            thing = self.save(request, serializer)
+            body = self.resource.body(request.version, str(thing.pk))
+            self.keep(body, 201)
+        return json_response(body, 201)
 
 
 class DetailView(ResourceView):
