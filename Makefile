@@ -18,11 +18,13 @@ install: .venv/installed
 demo: install
 	$(BIN)/python examples/anagrams/demo.py
 
+# Tests wait more than they compute: hence more processes than one has cores. A file's tests stay in one of them.
+TESTS := -n 3 --dist loadfile
 # The second run is what speaks to the database, on PostgreSQL. Each names what it had no program for.
 test: install
 	$(BIN)/python -m tests.services.install
-	$(BIN)/pytest
-	$(BIN)/python -m tests.services.on_postgresql tests/integration
+	$(BIN)/pytest $(TESTS)
+	$(BIN)/python -m tests.services.on_postgresql $(TESTS) tests/integration
 
 # A small run of it is part of `make test`. SEED=17 repeats what was random in an earlier run, but not its moments.
 chaos: install
@@ -37,6 +39,8 @@ check: install
 bench: install
 	$(BIN)/python bench/embedded.py
 	$(BIN)/python bench/many.py
+	$(BIN)/python bench/waiting.py
+	$(BIN)/python bench/sdk.py
 
 constraints: install
 	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --all-extras --no-header --no-annotate \

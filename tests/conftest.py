@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -23,3 +24,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     yield
     for name, why in fixtures.absent.items():
         terminalreporter.write_line(f"NOT TESTED with {name}: {why}.", red=True, bold=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes test, have each tell the first what it could not."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["absent"] = dict(fixtures.absent)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear what one of several processes could not test."""
+    fixtures.absent.update(getattr(node, "workeroutput", {}).get("absent", {}))
