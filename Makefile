@@ -18,8 +18,9 @@ install: .venv/installed
 demo: install
 	$(BIN)/python examples/anagrams/demo.py
 
-# Tests wait more than they compute: hence more processes than one has cores. A file's tests stay in one of them.
-TESTS := -n 3 --dist loadfile
+# Tests wait more than they compute: hence more processes than one has cores. A file's tests stay in one of them, and the
+# slow ones, which come first, are begun first.
+TESTS := -n 3 --dist loadfile --no-loadscope-reorder
 # The second run is what speaks to the database, on PostgreSQL. Each names what it had no program for.
 test: install
 	$(BIN)/python -m tests.services.install
@@ -41,6 +42,7 @@ bench: install
 	$(BIN)/python bench/many.py
 	$(BIN)/python bench/waiting.py
 	$(BIN)/python bench/sdk.py
+	$(BIN)/python bench/shipping.py
 
 constraints: install
 	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --all-extras --no-header --no-annotate \

@@ -45,3 +45,13 @@ def median_time(action: Callable[[], object], times: int = 100) -> float:
         action()
         taken.append(time.perf_counter() - started)
     return statistics.median(taken)
+
+
+def p99(action: Callable[[], object], times: int) -> float:
+    """What only one run of a hundred exceeds, in seconds."""
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        action()
+        taken.append(time.perf_counter() - started)
+    return sorted(taken)[int(times * 0.99) - 1]

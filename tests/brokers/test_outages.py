@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from tests.services import Service
 def signal_all(broker: Service, number: int) -> None:
     """Send a signal to the broker and what it started, but not to its guard."""
     parents = {broker.process.pid} if broker.process else set()
-    stats = {int(place.name): place.joinpath("stat").read_text() for place in Path("/proc").glob("[0-9]*")}
+    stats = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            stats[int(place.name)] = place.joinpath("stat").read_text()
     parent_of = {pid: int(stat.rpartition(")")[2].split()[1]) for pid, stat in stats.items()}
     while children := {pid for pid, parent in parent_of.items() if parent in parents}:
         for pid in children:

@@ -134,6 +134,7 @@ class Service:
                 self.process.wait(START)
             except subprocess.TimeoutExpired:
                 self.kill()
+                return
             self._gone()
 
     def __enter__(self) -> Self:

@@ -74,8 +74,8 @@ def publish_waiting(limit: int | None = None, *conditions: Q, **filters: object)
         *conditions, state__in=WAITING, start_after=None, held_back=False, task_queue__paused=False, **filters
     )
     sent = 0
-    rows = waiting.order_by("-priority", "id") if limit is not None else waiting.order_by("id")
-    for instance in rows.select_related("task_queue").only(*COLUMNS)[:limit].iterator():
+    # Whoever is free takes the first at once: it must be the first in line.
+    for instance in waiting.order_by("-priority", "id").select_related("task_queue").only(*COLUMNS)[:limit].iterator():
         if not publish(instance, instance.task_queue.name, State(instance.state)):
             break
         sent += 1
