@@ -71,6 +71,7 @@ class Outcome:
         peak_memory: of all its processes, in bytes; None if not known.
         failure: what hindered its start, as the shim tells it.
         message: why it is lost, where neither status nor failure are known.
+        broken: whether that is as its shim failed by itself, and was not killed.
     """
 
     status: int | None = None
@@ -82,6 +83,7 @@ class Outcome:
     peak_memory: int | None = None
     failure: dict[str, Any] | None = None
     message: str = ""
+    broken: bool = False
 
 
 class Launcher:
@@ -251,7 +253,7 @@ class Process:
             self._kill_marked()
             message = "the processes that watched over it were killed"
         message = broken or message or "the process that watched over it was killed"
-        return Outcome(started=started, finished=_now(), message=message), False
+        return Outcome(started=started, finished=_now(), message=message, broken=bool(broken)), False
 
     def _kill_marked(self, until: float | None = None) -> None:
         if all(self._marks.values()):

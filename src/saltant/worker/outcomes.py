@@ -30,7 +30,9 @@ def to_end(outcome: Outcome, ordered: Reason | None, job: Job, usage: Usage | No
     exit_code, signum = _decode(outcome.status)
     told = _tell(exit_code, signum)
     if outcome.status is None:
-        reason = ordered or (Reason.WORKER_ERROR if outcome.started is None else Reason.LOST)
+        # A shim that is killed may have started its program, and not have told.
+        failed_to_start = outcome.broken and outcome.started is None
+        reason = ordered or (Reason.WORKER_ERROR if failed_to_start else Reason.LOST)
         message = f"How its program ended is not known: {outcome.message}."
     elif outcome.timed_out:
         reason = Reason.TIMED_OUT
