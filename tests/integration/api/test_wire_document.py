@@ -9,8 +9,8 @@ import pytest
 from saltant.reasons import Reason
 from saltant.server.api.limits import LimitFields
 from saltant.server.api.openapi.document import document
-from saltant.server.api.worker_state import WorkerState
 from saltant.server.tasks.models import LIMITS, TaskType
+from saltant.server.tasks.worker_state import WorkerState
 
 TEXT = (Path(__file__).parents[3] / "docs/wire-v2.md").read_text()
 TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "Boolean", "array": "list"}

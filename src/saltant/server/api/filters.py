@@ -14,8 +14,8 @@ from rest_framework.exceptions import ValidationError
 
 from saltant.server.accounts.models import User
 from saltant.server.api import filter_fields as form
-from saltant.server.api.worker_state import WorkerState, rows_in
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
+from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.states import State
 
 Filters = dict[str, django_filters.Filter]

@@ -57,14 +57,16 @@ def answered_once(post: Post) -> Post:
         keeper = _Keeper(user, key, _digest(request), view.resource.lookup)
         show = partial(view.resource.body, request.version)
         view.keep = keeper.keep
-        while (kept := keeper.find()) is None:
+        # Most keys are new, so the work comes first: if the key turns out not to be, it is undone.
+        kept = None
+        while kept is None:
             try:
                 return post(view, request, *args, **kwargs)
             except _Late:
-                continue
+                kept = keeper.find()
             except (APIException, Http404):
-                # Perhaps as the other one took the name.
-                if keeper.find() is None:
+                kept = keeper.find()  # the first one may have taken the name, or have been allowed by then
+                if kept is None:
                     raise
         return _again(kept, keeper.digest, show)
 

@@ -14,14 +14,13 @@ from typing import Any
 from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, QuerySet, TextField
 from rest_framework import serializers
 
-from saltant.server.api import worker_state
 from saltant.server.api.fields import IdListField, JSONValue
 from saltant.server.api.serializers_v2 import InstanceSerializerV2, WaitingField
 from saltant.server.api.worker_serializers import RunningField, WorkerStateField
-from saltant.server.tasks import waiting
+from saltant.server.tasks import waiting, worker_state
 from saltant.server.tasks.fields import JSONTextField
+from saltant.server.tasks.leases import live_since
 from saltant.server.tasks.models import TaskAttempt
-from saltant.server.tasks.services.leases import live_since
 from saltant.states import WAITING, State
 
 Encoder = Callable[[Any], str]

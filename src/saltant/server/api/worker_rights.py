@@ -11,7 +11,7 @@ from saltant import protocol
 from saltant.server.accounts.models import Token
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.models import Worker
-from saltant.server.tasks.services.leases import live_since
+from saltant.server.tasks.worker_state import is_live
 from saltant.workers import PROTOCOL, Announcement
 
 _queues = Prepared(
@@ -97,8 +97,7 @@ def check_name(token: Token, said: Announcement) -> None:
     if known is None or known.user_id == token.user_id:
         return
     # One without an owner lives in the server's own process, if it lives. By its identity `announce` tells it apart.
-    lives = known.datetime_left is None and known.datetime_heartbeat > live_since()
-    if known.user_id is not None or (lives and not said.identity):
+    if known.user_id is not None or (is_live(known) and not said.identity):
         raise _taken(said.worker)
 
 

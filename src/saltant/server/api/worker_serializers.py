@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from saltant.server.api.fields import JSONValue, StrictString, StringList
 from saltant.server.api.serializers import OwnerField
-from saltant.server.api.worker_state import WorkerState
 from saltant.server.tasks.models import Worker
+from saltant.server.tasks.worker_state import WorkerState
 
 
 class WorkerStateField(serializers.ChoiceField):

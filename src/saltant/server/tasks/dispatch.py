@@ -14,6 +14,8 @@ from saltant.states import WAITING, State
 
 log = logging.getLogger("saltant.dispatch")
 
+AT_ONCE = 2000
+"""How many tickets are sent in one go where somebody waits, or others have to be done as well."""
 COLUMNS = ("pk", "uuid", "attempt", "kind", "priority", "state", "task_queue__name")
 """What a ticket is made from."""
 
@@ -92,7 +94,7 @@ def at_once() -> int | None:
 
     The sweeper finds the others.
     """
-    return None if _courier is None else 2000
+    return None if _courier is None else AT_ONCE
 
 
 def cancel(instance: TaskInstance) -> None:

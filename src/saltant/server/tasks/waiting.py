@@ -8,8 +8,8 @@ from django.db import DEFAULT_DB_ALIAS
 
 from saltant.jobs import Kind
 from saltant.server.prepared import Prepared
+from saltant.server.tasks.leases import live_since
 from saltant.server.tasks.models import Worker
-from saltant.server.tasks.services.leases import live_since
 from saltant.server.tasks.services.room import Room, serves
 from saltant.server.tasks.services.submission import KIND_NAMES
 from saltant.states import WAITING, State

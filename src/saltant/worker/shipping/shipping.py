@@ -324,5 +324,6 @@ class Shipping:
                     files = self._files.pop(attempt, None)
                 if files is not None and not files.is_shipped:
                     self.shipper.drop(files.logs)
-        self._trouble.over("Files that an earlier run left are shipped.") if not wait else None
+        if not wait:
+            self._trouble.over("Files that an earlier run left are shipped.")
         return wait

@@ -12,9 +12,9 @@ from saltant.jobs import Attempt, Job, Kind, Ticket
 from saltant.reasons import Reason, RetryOn
 from saltant.server.accounts.models import User
 from saltant.server.tasks import changes
+from saltant.server.tasks.leases import lease
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, Worker
 from saltant.server.tasks.services import statements
-from saltant.server.tasks.services.leases import lease
 from saltant.server.tasks.services.room import Room
 from saltant.states import WAITING, State
 

@@ -36,10 +36,6 @@ def recover() -> int:
     return end_leases(TaskAttempt.objects.all(), Reason.LOST, "saltant was stopped hard while it ran.")
 
 
-MOST = 2000
-"""How many tickets of a kind one sweep sends: a broker that comes back after long gets them by and by."""
-
-
 def sweep(*, leases: bool = True, waits: bool = True, tickets: bool = True) -> None:
     """Publish what is due, what there is room for now, and what never reached the engine.
 
@@ -47,7 +43,7 @@ def sweep(*, leases: bool = True, waits: bool = True, tickets: bool = True) -> N
     `tickets`, look for tickets that the broker lost.
     """
     now = timezone.now()
-    dispatch.publish_waiting(MOST, state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
+    dispatch.publish_waiting(dispatch.AT_ONCE, state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
     publish_due(now)
     release_if_held_back()
     if waits:
@@ -89,7 +85,8 @@ def replace_lost_tickets(now: datetime) -> int:
         missing = min(group["old"], group["all"] - dispatch.engine().depth(queue, kind)) if group["old"] else 0
         if missing > 0:
             log.warning("%d tickets of the queue '%s' were lost, or are late: they are sent again", missing, queue)
-            replaced += dispatch.publish_waiting(min(missing, MOST), old, task_queue=group["task_queue"], kind=kind)
+            count = min(missing, dispatch.AT_ONCE)
+            replaced += dispatch.publish_waiting(count, old, task_queue=group["task_queue"], kind=kind)
     return replaced
 
 

@@ -1,6 +1,7 @@
 """New tickets for what was held back for a limit, as far as there is room now."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,11 @@ from django.db.models import Count, F, QuerySet, Sum
 from saltant.server.tasks import dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, Worker
 from saltant.server.tasks.services import statements
-from saltant.server.tasks.services.leases import live_since
+from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.states import WAITING, State
 
+NEEDS = ("uuid", "attempt", "kind", "priority", "cpus", "memory", "user", "task_queue")
+"""What of an instance decides whether there is room, and what its ticket is made from."""
 LOOKED_AT = 200
 """How many of a queue's held back instances are looked at: the first in line."""
 
@@ -26,15 +29,18 @@ def release() -> int:
     """Send new tickets to held back instances that could start now; returns how many. The claim has the last word."""
     queues = TaskQueue.objects.filter(paused=False, instances__held_back=True).distinct().order_by("id")
     leased = TaskAttempt.objects.filter(lease_expires__isnull=False)
-    rooms = [Room.of(worker, leased) for worker in live_workers()]
+    rooms = Room.of_all(taking_workers(), leased)
     by_user = _count(leased.values("instance__user").annotate(running=Count("pk")), "instance__user")
     by_queue = _count(leased.values("instance__task_queue").annotate(running=Count("pk")), "instance__task_queue")
     released = 0
     for queue in queues:
+        if _is_full(queue, by_queue):
+            continue
         serving = [room for room in rooms if serves(room.worker, queue.name)]
         waiting = TaskInstance.objects.filter(task_queue=queue, held_back=True, state__in=WAITING)
-        for instance in waiting.annotate(user_limit=F("user__max_running")).order_by("-priority", "id")[:LOOKED_AT]:
-            if queue.max_running is not None and by_queue[queue.pk] >= queue.max_running:
+        rows = waiting.annotate(user_limit=F("user__max_running")).only(*NEEDS).order_by("-priority", "id")
+        for instance in rows[:LOOKED_AT]:
+            if _is_full(queue, by_queue):
                 break
             if instance.user_limit is not None and by_user[instance.user_id] >= instance.user_limit:
                 continue
@@ -56,10 +62,13 @@ def serves(worker: Worker, queue: str) -> bool:
     return worker.queues is None or queue in worker.queues
 
 
-def live_workers() -> list[Worker]:
+def _is_full(queue: TaskQueue, running: defaultdict[int | None, int]) -> bool:
+    return queue.max_running is not None and running[queue.pk] >= queue.max_running
+
+
+def taking_workers() -> list[Worker]:
     """The workers that take jobs: heard of within a lease time, and not leaving."""
-    found = Worker.objects.filter(datetime_heartbeat__gte=live_since(), datetime_left=None, draining=False, drain=False)
-    return list(found.order_by("id"))
+    return list(Worker.objects.filter(rows_in(WorkerState.ONLINE)).order_by("id"))
 
 
 def _count(rows: Any, key: str) -> defaultdict[int | None, int]:
@@ -75,10 +84,20 @@ class Room:
     memory: float | None
 
     @classmethod
+    def of_all(cls, workers: Iterable[Worker], leased: QuerySet[TaskAttempt]) -> "list[Room]":
+        """What `leased` leaves to each."""
+        rows: Any = leased.values("worker").annotate(cpus=Sum("instance__cpus"), memory=Sum("instance__memory"))
+        used = {row["worker"]: (row["cpus"], row["memory"]) for row in rows}
+        rooms = [cls(worker, worker.cpus, worker.memory) for worker in workers]
+        for room in rooms:
+            room.take(*used.get(room.worker.name, (None, None)))
+        return rooms
+
+    @classmethod
     def of(cls, worker: Worker, leased: QuerySet[TaskAttempt]) -> "Room":
         """What `leased` leaves."""
-        used = leased.filter(worker=worker.name).aggregate(cpus=Sum("instance__cpus"), memory=Sum("instance__memory"))
-        return cls(worker, _minus(worker.cpus, used["cpus"]), _minus(worker.memory, used["memory"]))
+        [room] = cls.of_all([worker], leased.filter(worker=worker.name))
+        return room
 
     def fits(self, cpus: float | None, memory: float | None) -> bool:
         """Whether there is so much."""

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from saltant.jobs import Attempt
 from saltant.reasons import Reason
+from saltant.server.tasks.leases import lease
 from saltant.server.tasks.models import TaskAttempt, Worker
 from saltant.server.tasks.services import statements
-from saltant.server.tasks.services.leases import lease
 from saltant.server.tasks.services.recovery import end_leases
 from saltant.server.tasks.services.room import release_if_held_back
+from saltant.server.tasks.worker_state import is_live
 from saltant.workers import Announcement, Orders, Refused
 
 log = logging.getLogger("saltant.workers")
@@ -47,7 +48,7 @@ def announce(said: Announcement, holding: Collection[Attempt] | None = None) -> 
         fields |= {"datetime_announced": now, "drain": False, "draining": False}
     with transaction.atomic():
         known = Worker.objects.select_for_update(no_key=True).filter(name=said.worker).first()
-        if known is not None and known.identity != said.identity and _is_live(known, now):
+        if known is not None and known.identity != said.identity and is_live(known):
             ago = (now - known.datetime_heartbeat).total_seconds()
             raise Refused(
                 f"A worker named {said.worker!r} is at work on {known.host or 'a host that it did not name'}: it was "
@@ -57,10 +58,6 @@ def announce(said: Announcement, holding: Collection[Attempt] | None = None) -> 
     if holding is not None:
         _give_up_others(said.worker, holding)
     release_if_held_back()
-
-
-def _is_live(worker: Worker, now: datetime) -> bool:
-    return worker.datetime_left is None and worker.datetime_heartbeat > now - lease()
 
 
 def _give_up_others(worker: str, holding: Collection[Attempt]) -> None:
@@ -83,8 +80,6 @@ def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> Orders
     """
     now = timezone.now()
     said = statements.BEAT.one(worker=worker, now=now)
-    if said is None and not running:
-        return Orders(announce=True)
     to_end = _renew(worker, running, now) if running else set()
     return Orders(to_end, drain=said is not None and bool(said[0]), announce=said is None)
 

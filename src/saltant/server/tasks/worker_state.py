@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from django.db.models import Q
 
-from saltant.server.tasks.services.leases import live_since
+from saltant.server.tasks.leases import live_since
+from saltant.server.tasks.models import Worker
 
 
 class WorkerState(StrEnum):
@@ -30,6 +31,12 @@ def state_of(
     if heartbeat < since:
         return WorkerState.LOST
     return WorkerState.DRAINING if drain or draining else WorkerState.ONLINE
+
+
+def is_live(worker: Worker) -> bool:
+    """Whether a worker is there, taking jobs or finishing its last ones."""
+    state = state_of(*(getattr(worker, name) for name in NEEDS), since=live_since())
+    return state in (WorkerState.ONLINE, WorkerState.DRAINING)
 
 
 def rows_in(state: WorkerState) -> Q:
