@@ -72,21 +72,19 @@ def test_killed_while_tickets_wait_and_the_worker_is_busy(
         engine.publish(ticket)
     source = worker()
     assert source.take(None, (), 10) == tickets[0]
+    broker.settle()
     broker.kill()
     broker.start()
-    # A killed broker may lose a ticket, which the server's sweeper would send again.
-    last = a_ticket(queue)
-    engine.publish(last)
     taken: list[Any] = []
-    while last not in taken and len(taken) < 9:
+    while tickets[2] not in taken and len(taken) < 9:
         taken.append(source.take(None, (), 10))
-    assert last in taken
     # RabbitMQ writes down later what was acknowledged: the first may come twice, and its claim says no.
-    assert [ticket for ticket in taken if ticket in tickets[1:]] in (tickets[1:], tickets[1:2], tickets[2:], [])
+    assert [ticket for ticket in taken if ticket != tickets[0]] == tickets[1:]
 
 
 def test_an_idle_server_does_not_notice_a_restart(engine: CeleryEngine, queue: str, broker: Service) -> None:
     engine.publish(a_ticket(queue))
+    broker.settle()
     broker.kill()
     broker.start()
     check_broker(broker.url)

@@ -161,6 +161,7 @@ def test_a_queue_that_is_deleted_is_made_again(engine: CeleryEngine, worker: Any
 def test_they_outlive_the_broker(engine: CeleryEngine, worker: Any, queue: str, broker: Service) -> None:
     ticket = a_ticket(queue)
     engine.publish(ticket)
+    broker.settle()
     broker.kill()
     broker.start()
     assert worker().take(None, (), 10) == ticket

@@ -113,6 +113,9 @@ class Service:
         self._wait_until_it_answers()
         return self
 
+    def settle(self) -> None:
+        """Have it write to its disk whatever it would write there sooner or later."""
+
     def kill(self) -> None:
         """Kill it with all of its processes, as a crash would; its data stay."""
         if self.process is not None:

@@ -64,6 +64,10 @@ class RabbitMQ(Service):
         assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout
 
+    def settle(self) -> None:
+        """Have it write down its queues: one that was declared just before a kill is lost, with what lies in it."""
+        self.control("eval", "mnesia:sync_log().")
+
     def prepare(self) -> None:
         """Write what it is configured by."""
         if self.tls:

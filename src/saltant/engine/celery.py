@@ -46,7 +46,7 @@ class CeleryEngine:
         self._down: EngineUnavailable | None = None
 
     def publish(self, ticket: Ticket) -> None:
-        """Put the ticket on its queue; on RabbitMQ it is there, on its disk, when this returns."""
+        """Put the ticket on its queue; on RabbitMQ it is on disk when this returns, if the queue itself is already."""
         self._do(lambda link: link.publish(ticket))
 
     def cancel(self, uuid: UUID) -> None:
