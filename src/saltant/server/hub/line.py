@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from select import POLLIN, poll
@@ -20,6 +21,8 @@ FIRST_DELAY, LAST_DELAY = 0.2, 2.0
 """Seconds between two tries to connect."""
 MOST = 20_000
 """How many changes are kept while the database is away. Beyond that, all processes look at everything again."""
+GATHER = 0.02
+"""Seconds between two notifications."""
 PATIENCE = 2.0
 """Seconds that a stop waits for a database that may be away."""
 ALIVE = {
@@ -107,6 +110,7 @@ class Line:
         waiter = poll()  # not select: with many clients, descriptors have numbers that it does not take
         for descriptor in (self._woken, connection.fileno()):
             waiter.register(descriptor, POLLIN)
+        next_turn = 0.0
         while not self._stopping.is_set():
             self._deliver()
             ready = [descriptor for descriptor, _ in waiter.poll()]
@@ -114,8 +118,11 @@ class Line:
             while (notify := connection.pgconn.notifies()) is not None:
                 self._heard.append(notify.extra.decode())
             if self._woken in ready:
+                # What happens in quick succession goes together; after a rest nothing waits.
+                self._stopping.wait(next_turn - time.monotonic())
                 os.read(self._woken, 4096)
                 self._send(connection)
+                next_turn = time.monotonic() + GATHER
 
     def _send(self, connection: "psycopg.Connection[Any]") -> None:
         with self._lock:

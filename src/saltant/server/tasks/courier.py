@@ -22,8 +22,9 @@ log = logging.getLogger("saltant.courier")
 MOST = 10_000
 """How much it keeps. What is more is left to the sweeper, as is all that the engine does not take."""
 BATCH = 100
-"""How many tickets are sent before the database is told of them."""
-
+"""How many tickets are sent before the database is told of them,"""
+GATHER = 0.05
+"""or how many seconds after the first. Most are claimed by then, and there is little to tell."""
 REST = 1.0
 """Seconds after a failure in which nothing is tried."""
 
@@ -76,52 +77,58 @@ class Courier:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        while True:
+        sent: dict[Attempt, int] = {}  # which the database is not told of yet
+        due = 0.0
+        is_over = False
+        while not is_over:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._tickets or self._cancels)
-                if not (self._tickets or self._cancels):
-                    break
+                has_work = lambda: self._closed or self._tickets or self._cancels  # noqa: E731
+                self._changed.wait_for(has_work, max(0.0, due - time.monotonic()) if sent else None)
+                is_over = self._closed and not (self._tickets or self._cancels)
                 cancels = list(self._cancels)
                 self._cancels.clear()
                 tickets = [self._tickets.popleft() for _ in range(min(BATCH, len(self._tickets)))]
-            try:
-                for uuid in cancels:
-                    self._engine.cancel(uuid)
-                self._send(tickets)
-            except EngineUnavailable as error:
+            if not sent:
+                due = time.monotonic() + GATHER
+            self._carry(cancels, tickets, sent)
+            if sent and (is_over or time.monotonic() >= due or len(sent) >= BATCH):
+                _mark_published(sent)
                 with self._changed:
-                    self._rests_until = time.monotonic() + REST
-                    left = len(self._tickets)
-                    self._tickets.clear()
-                    self._pending.clear()
-                log.warning("%d tickets wait until the broker takes them: %s", left + len(tickets), error)
-            except Exception:
-                log.exception("Tickets could not be sent; they are sent again later.")
-            finally:
-                with self._changed:
-                    self._pending.difference_update(ticket.attempt for _, ticket in tickets)
+                    self._pending.difference_update(sent)
+                sent = {}
         connection.close()
 
-    def _send(self, tickets: list[tuple[int, Ticket]]) -> None:
-        sent: dict[int, UUID] = {}
+    def _carry(self, cancels: list[UUID], tickets: list[tuple[int, Ticket]], sent: dict[Attempt, int]) -> None:
+        """Give the engine what is to be carried; notes in `sent` what it took."""
         try:
+            for uuid in cancels:
+                self._engine.cancel(uuid)
             for pk, ticket in tickets:
                 self._engine.publish(ticket)
-                sent[pk] = ticket.attempt.uuid
-        finally:
-            if sent:
-                _mark_published(sent)
+                sent[ticket.attempt] = pk
+        except EngineUnavailable as error:
+            with self._changed:
+                self._rests_until = time.monotonic() + REST
+                left = [*tickets, *self._tickets]
+                self._tickets.clear()
+                self._pending.intersection_update(sent)
+            count = sum(ticket.attempt not in sent for _, ticket in left)
+            log.warning("%d tickets wait until the broker takes them: %s", count, error)
+        except Exception:
+            log.exception("Tickets could not be sent; they are sent again later.")
+            with self._changed:
+                self._pending.difference_update(ticket.attempt for _, ticket in tickets if ticket.attempt not in sent)
 
 
-def _mark_published(sent: Mapping[int, UUID]) -> None:
+def _mark_published(sent: Mapping[Attempt, int]) -> None:
     """Record that tickets were sent. A worker may have claimed them already: those are left alone."""
     now = timezone.now()
-    mine = TaskInstance.objects.filter(pk__in=sent, state__in=WAITING)
+    mine = TaskInstance.objects.filter(pk__in=sent.values(), state__in=WAITING)
     changed = Case(When(state=State.CREATED, then=Value(now)), default=F("datetime_changed"))
     try:
         connection.close_if_unusable_or_obsolete()
-        mine.update(state=State.PUBLISHED, datetime_published=now, datetime_changed=changed)
-        changes.tell(*sent.values())
+        if mine.update(state=State.PUBLISHED, datetime_published=now, datetime_changed=changed):
+            changes.tell(*(attempt.uuid for attempt in sent))
     except DatabaseError as error:
         log.warning("%d sent tickets could not be recorded, and will be sent again: %s", len(sent), error)
         connection.close()
