@@ -18,6 +18,22 @@ class Kind(StrEnum):
     SINGULARITY = "singularity"
 
 
+class PullPolicy(StrEnum):
+    """When the image of a container is pulled."""
+
+    IF_MISSING = "if_missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Network(StrEnum):
+    """What a container reaches. By default what its engine gives: jobs fetch data, and people expect that to work."""
+
+    DEFAULT = "default"
+    NONE = "none"
+    HOST = "host"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt of an instance: the name under which leases are held. Attempts count from 1."""
@@ -50,6 +66,12 @@ class Job:
         lease: how long the server waits for a heartbeat before it gives the attempt up; None: it is not told.
         is_retried_when_lost: whether another attempt follows when this one is given up: then a worker that is cut off
             must end it before.
+        pull_policy: a `PullPolicy`, of containers alone; so are the fields below.
+        gpus: how many GPUs its container gets; None: none.
+        network: a `Network`.
+        container_user: the user it runs as, as `uid`, `uid:gid` or a name in its image; empty: the image's own.
+        read_only_root: whether nothing can be written but in its logs, its results and a `/tmp` in memory.
+        shm_size: the size of its `/dev/shm`, in bytes; None: the engine's own choice.
     """
 
     attempt: Attempt
@@ -66,6 +88,12 @@ class Job:
     cpus: float | None = None
     lease: float | None = None
     is_retried_when_lost: bool = False
+    pull_policy: str = PullPolicy.IF_MISSING
+    gpus: int | None = None
+    network: str = Network.DEFAULT
+    container_user: str = ""
+    read_only_root: bool = False
+    shm_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +109,7 @@ class End:
         finished: when nothing of it was alive any more (timezone-aware).
         cpu_seconds: user and system time of the whole tree, in seconds.
         peak_memory: the tree's largest resident memory, in bytes.
+        image_digest: what identifies the image that a container was made from, as `sha256:…`; empty: there was none.
     """
 
     reason: Reason
@@ -91,6 +120,7 @@ class End:
     finished: datetime | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
+    image_digest: str = ""
 
     @property
     def state(self) -> State:
