@@ -16,7 +16,7 @@ from saltant.worker.environment import EnvironmentMissing
 from saltant.worker.folders import JobFolders
 from saltant.worker.launch import Launch, Process
 from saltant.worker.outcomes import to_end
-from saltant.worker.runners.base import Tools
+from saltant.worker.runners.base import AreLive, Tools
 from saltant.worker.running import Running
 
 log = logging.getLogger("saltant.worker")
@@ -77,6 +77,13 @@ class ExecutableRunner:
             if cgroup is not None:
                 cgroup.remove()
             self._folders.discard(job.attempt, arguments)
+
+    def why_not(self) -> str:
+        """Executables can be run wherever a worker can."""
+        return ""
+
+    def sweep(self, are_live: AreLive) -> None:
+        """The launcher leaves nothing."""
 
     def close(self, timeout: float) -> None:
         """Let the launcher end."""
