@@ -1,11 +1,11 @@
 # make demo, make test: see README.md. Everything is set up in .venv; beyond it, `make test` installs what Debian packages
-# it lacks (PostgreSQL, RabbitMQ, Redis, iproute2), and starts none of them as a service.
+# it lacks (PostgreSQL, RabbitMQ, Redis, Docker, iproute2 …), and starts none of them as a service.
 PYTHON ?= python3
 BIN := .venv/bin
 # Our pins alone decide what is installed.
 PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test chaos check bench constraints clean
+.PHONY: install demo demo-containers test chaos check bench constraints clean
 
 install: .venv/installed
 
@@ -17,6 +17,11 @@ install: .venv/installed
 
 demo: install
 	$(BIN)/python examples/anagrams/demo.py
+
+# With the machine's own Docker engine and Apptainer, or those of the tests.
+demo-containers: install
+	$(BIN)/python -m tests.services.install
+	$(BIN)/python examples/anagrams/demo_containers.py
 
 # Tests wait more than they compute: hence more processes than one has cores. A file's tests stay in one of them, and the
 # slow ones, which come first, are begun first.
@@ -43,6 +48,7 @@ bench: install
 	$(BIN)/python bench/waiting.py
 	$(BIN)/python bench/sdk.py
 	$(BIN)/python bench/shipping.py
+	$(BIN)/python bench/cli.py
 
 constraints: install
 	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --all-extras --no-header --no-annotate \

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saltant import client, constants, exceptions, models
-    from saltant.client import Client, from_env
+    from saltant._sweep import sweep
+    from saltant.client import Client, from_config, from_env
     from saltant.exceptions import (
         AuthenticationError,
+        BadConfigError,
         BadEnvironmentError,
         BadHttpRequestError,
         BadRequest,
         ChecksumMismatch,
         Conflict,
         ConnectionFailed,
+        ManyFailed,
         NotFound,
         PartialFailure,
         PermissionDenied,
@@ -40,10 +43,11 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = ("client", "constants", "exceptions", "models")
-_HOMES = {"Client": "client", "from_env": "client", "State": "states"}
+_HOMES = {"Client": "client", "from_config": "client", "from_env": "client", "State": "states", "sweep": "_sweep"}
 
 __all__ = [
     "AuthenticationError",
+    "BadConfigError",
     "BadEnvironmentError",
     "BadHttpRequestError",
     "BadRequest",
@@ -51,6 +55,7 @@ __all__ = [
     "Client",
     "Conflict",
     "ConnectionFailed",
+    "ManyFailed",
     "NotFound",
     "PartialFailure",
     "PermissionDenied",
@@ -70,8 +75,10 @@ __all__ = [
     "client",
     "constants",
     "exceptions",
+    "from_config",
     "from_env",
     "models",
+    "sweep",
 ]
 
 

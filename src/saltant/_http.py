@@ -35,6 +35,8 @@ from saltant.constants import HTTP_200_OK
 ACCEPT = "application/json; version=2"
 """What the client asks for. A server that knows only version 1 answers with that."""
 
+HTTP_204_NO_CONTENT = 204
+
 LONGEST_TIMEOUT = 1e6
 """Seconds. Beyond about this a socket's time-out may overflow."""
 
@@ -42,15 +44,19 @@ logger = logging.getLogger(__name__)
 
 
 class TokenAuth(AuthBase):
-    """Signs requests to one origin with a token, and shows the token to nobody."""
+    """Signs requests to one origin with a token, and shows the token to nobody.
 
-    def __init__(self, token: str, base_url: str) -> None:
+    Without a scheme it signs nothing: the "token" is a password, which is told in a body.
+    """
+
+    def __init__(self, token: str, base_url: str, scheme: str = "Token") -> None:
         self._token = token
+        self._scheme = scheme
         self._origin = urlsplit(base_url)[:2]
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if urlsplit(request.url or "")[:2] == self._origin:
-            request.headers["Authorization"] = f"Token {self._token}"
+        if self._scheme and urlsplit(request.url or "")[:2] == self._origin:
+            request.headers["Authorization"] = f"{self._scheme} {self._token}"
         return request
 
     def __repr__(self) -> str:
@@ -81,7 +87,9 @@ class Transport:
     A request has one time-out for all: its tries, the waits between them, and each silence of the server.
     """
 
-    def __init__(self, base_url: str, token: str, timeout: float, retries: int, pool_size: int) -> None:
+    def __init__(
+        self, base_url: str, token: str, timeout: float, retries: int, pool_size: int, scheme: str = "Token"
+    ) -> None:
         self.base_url = base_url
         self.timeout = min(timeout, LONGEST_TIMEOUT)
         self.backoff = Backoff(retries)
@@ -89,7 +97,7 @@ class Transport:
         self.session = requests.Session()
         # Through `auth`, so that no netrc file overrides it. Its origin: as requests spells it.
         prepared = requests.Request("GET", base_url).prepare().url or base_url
-        self.auth = TokenAuth(token, prepared)
+        self.auth = TokenAuth(token, prepared, scheme)
         self.session.auth = self.auth
         self.session.headers.update(
             {"Accept": ACCEPT, "User-Agent": f"saltant-py {requests.utils.default_user_agent()}"}
@@ -112,6 +120,7 @@ class Transport:
         expected: int = HTTP_200_OK,
         timeout: float | None = None,
         repeatable: bool = False,
+        key: str = "",
     ) -> Any:
         """Make a request and give the JSON of its answer.
 
@@ -125,13 +134,14 @@ class Transport:
             expected: The status of success.
             timeout: Seconds, if fewer than the client's.
             repeatable: Whether a request that is no GET changes nothing, so that it needs no key.
+            key: The key of a POST to a server of version 2, if the same one may come again from another process.
 
         Raises:
             BadHttpRequestError: It failed, tries and all.
             ValueError, TypeError: The body cannot be told in JSON.
         """
         keyed = method == "POST" and not repeatable and (self.server_version or 1) >= 2
-        headers = {"Idempotency-Key": str(uuid4())} if keyed else {}
+        headers = {"Idempotency-Key": key or str(uuid4())} if keyed else {}
         prepared = self._prepare(method, path, list(params), body, headers)
         again = method == "GET" or repeatable or keyed
         answer = self._exchange(prepared, (expected,), self._deadline(timeout), again)
@@ -269,6 +279,8 @@ class Transport:
 
     def _data(self, answer: requests.Response, method: str) -> Any:
         self._note_version(answer)
+        if answer.status_code == HTTP_204_NO_CONTENT:
+            return None
         try:
             return json.loads(answer.content)
         except (ValueError, RecursionError):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
+from saltant import _config
 from saltant._http import Transport
 from saltant._http_errors import BASE_URL_HINT, without_userinfo
 from saltant.constants import DEFAULT_TIMEOUT_SECONDS
-from saltant.exceptions import AuthenticationError, BadEnvironmentError, NotFound, PermissionDenied
+from saltant.exceptions import AuthenticationError, BadConfigError, BadEnvironmentError, NotFound, PermissionDenied
 from saltant.models.container_task_instance import ContainerTaskInstanceManager
 from saltant.models.container_task_type import ContainerTaskTypeManager
 from saltant.models.executable_task_instance import ExecutableTaskInstanceManager
@@ -157,6 +159,55 @@ class Client:
                 raise BadEnvironmentError(f"The environment variable {name} makes no sense: {error}") from None
         return cls(base_api_url=values[0], auth_token=values[1], default_timeout=default_timeout)
 
+    @classmethod
+    def from_config(
+        cls,
+        profile: str | None = None,
+        default_timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        *,
+        test_if_authenticated: bool = True,
+    ) -> Self:
+        """Make a client from a profile of the configuration file that the command line uses too.
+
+        Without a profile's name the environment goes first (SALTANT_API_URL and SALTANT_AUTH_TOKEN), then the
+        profile that SALTANT_PROFILE names, then the file's default. `saltant login` writes the file, which is
+        `saltant/config.toml` below XDG_CONFIG_HOME or `~/.config`, or what SALTANT_CONFIG names.
+
+        Args:
+            profile: The name of a profile.
+            default_timeout: The most seconds that a request may take.
+            test_if_authenticated: Whether to make a first request at once.
+
+        Raises:
+            BadConfigError: There is no such profile, or the file or something in it is missing or makes no sense.
+            BadEnvironmentError: Of the environment variables one is missing or makes no sense.
+            AuthenticationError: The server does not accept the token.
+            BadHttpRequestError: The first request failed otherwise.
+
+        >>> client = Client.from_config("lab")  # doctest: +SKIP
+        """
+        server = _config.find(profile)
+        if server.profile is None:
+            kind, where = BadEnvironmentError, "The environment variable {} makes no sense"
+            names = (_config.URL, _config.TOKEN)
+        else:
+            kind, where = BadConfigError, f"The {{}} of {server.source} makes no sense"
+            names = ("url", "token")
+        values = []
+        for name, parse, value in zip(names, (parse_base_url, parse_token), (server.url, server.token), strict=True):
+            try:
+                values.append(parse(value))
+            except ValueError as error:
+                raise kind(f"{where.format(name)}: {error}") from None
+        if server.warning is not None:
+            warnings.warn(server.warning, stacklevel=2)
+        client = cls(values[0], values[1], default_timeout, test_if_authenticated=False)
+        if server.ca is not None:
+            client.session.verify = server.ca
+        if test_if_authenticated:
+            client.test_authentication()
+        return client
+
     @property
     def session(self) -> requests.Session:
         """What makes the requests."""
@@ -220,3 +271,12 @@ def from_env(default_timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:
     >>> client = from_env()  # doctest: +SKIP
     """
     return Client.from_env(default_timeout=default_timeout)
+
+
+def from_config(profile: str | None = None, default_timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:
+    """Make a client from the configuration file: see `Client.from_config`.
+
+    >>> from saltant import from_config
+    >>> client = from_config()  # doctest: +SKIP
+    """
+    return Client.from_config(profile, default_timeout=default_timeout)

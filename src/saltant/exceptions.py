@@ -2,6 +2,7 @@
 
     SaltantError
     ├── BadEnvironmentError         an environment variable is missing or useless (a ValueError too)
+    │   └── BadConfigError          the configuration file is missing or useless
     ├── WaitTimeout                 a wait took too long (a TimeoutError too)
     ├── TaskFailed                  a task instance did not succeed, and that was to be an error
     ├── UnsupportedByServer         the server is too old for it; nothing was sent
@@ -21,6 +22,7 @@
         │   ├── ConnectionFailed
         │   └── RequestTimeout      (a TimeoutError too)
         └── PartialFailure          some of many requests failed
+            └── ManyFailed          some of many were not made, cloned or terminated
 
 All of them can be pickled. None of them shows a token.
 """
@@ -46,6 +48,10 @@ class SaltantError(Exception):
 
 class BadEnvironmentError(SaltantError, ValueError):
     """An environment variable that the client needs is missing or makes no sense."""
+
+
+class BadConfigError(BadEnvironmentError):
+    """The configuration file is missing, or something in it is, or makes no sense."""
 
 
 class WaitTimeout(SaltantError, TimeoutError):
@@ -229,3 +235,29 @@ class PartialFailure(BadHttpRequestError):
         super().__init__(message)
         self.succeeded = list(succeeded)
         self.failed = dict(failed or {})
+
+
+class ManyFailed(PartialFailure):
+    """Some of many task instances could not be made, cloned or terminated. The others were, unless asked otherwise.
+
+    Attributes:
+        instances (list[BaseTaskInstance | None]): What came of each item, in their order; None where it failed.
+        errors (dict[int, Exception]): The error of each item that failed, by its index, from 0.
+        succeeded (list): Those of `instances` that are not None.
+        failed (dict[str, Exception]): The same errors by UUID, or by the index as text where there is no UUID.
+
+    >>> for index, error in failure.errors.items():  # doctest: +SKIP
+    ...     print(jobs[index], error.field_errors)
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        instances: Sequence[BaseTaskInstance | None] = (),
+        errors: Mapping[int, Exception] | None = None,
+        failed: Mapping[str, Exception] | None = None,
+    ) -> None:
+        super().__init__(message, succeeded=[each for each in instances if each is not None], failed=failed)
+        self.instances = list(instances)
+        self.errors = dict(errors or {})

@@ -54,7 +54,7 @@ def create(username: str, name: str, role: str, queues: tuple[str, ...], expires
     click.echo(key)
 
 
-@token.command(name="list")
+@token.command(name="list", epilog="Example: saltant token list ada")
 @click.argument("username", required=False)
 @on_database
 def list_tokens(username: str | None) -> None:
@@ -71,7 +71,7 @@ def list_tokens(username: str | None) -> None:
         echo_row(each.pk, each.user.username, each.role, state, ends, each.name)
 
 
-@token.command()
+@token.command(epilog="Example: saltant token revoke 7")
 @click.argument("token_id", type=int, metavar="ID")
 @on_database
 def revoke(token_id: int) -> None:

@@ -42,7 +42,7 @@ def create(username: str, email: str, admin: bool, password_file: TextIO | None,
     click.echo(f"Created {'the admin' if admin else 'the user'} {username}.", err=True)
 
 
-@user.command()
+@user.command(epilog="Example: saltant user password ada")
 @click.argument("username")
 @click.option(
     "--password-file",
@@ -62,7 +62,7 @@ def password(username: str, password_file: TextIO | None) -> None:
     click.echo(f"Set the password of {username}.", err=True)
 
 
-@user.command(name="list")
+@user.command(name="list", epilog="Example: saltant user list")
 @on_database
 def list_users() -> None:
     """Print users: name, role, whether active, e-mail address."""
@@ -73,7 +73,7 @@ def list_users() -> None:
         echo_row(each.username, role, "active" if each.is_active else "inactive", each.email)
 
 
-@user.command()
+@user.command(epilog="Example: saltant user deactivate ada")
 @click.argument("username")
 @on_database
 def deactivate(username: str) -> None:
@@ -87,7 +87,7 @@ def deactivate(username: str) -> None:
     click.echo(f"Deactivated {username}: password, tokens and sessions open nothing now.", err=True)
 
 
-@user.command()
+@user.command(epilog="Example: saltant user activate ada")
 @click.argument("username")
 @on_database
 def activate(username: str) -> None:

@@ -70,6 +70,19 @@ class UserManager(ModelManager[User]):
         data = self._request("GET", self.detail_url.format(username=segment(username)))
         return self.response_data_to_model_instance(data)
 
+    def me(self) -> User:
+        """The user whose token the client has.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, does not tell.
+            BadHttpRequestError: The request failed.
+
+        >>> client.users.me()  # doctest: +SKIP
+        User(username='ada')
+        """
+        require_version_2(self._client, "answer to who you are")
+        return self.response_data_to_model_instance(self._request("GET", "me/"))
+
     def limit(self, username: str, max_running: int | None = None) -> User:
         """Let so many of a user's instances run at once; None takes the limit away. Admins may do this.
 

@@ -1,17 +1,19 @@
 """Query parameters: every kind of filter, and the values that people send."""
 
 import dataclasses
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saltant.server.api import filters
-from saltant.server.tasks.models import TaskQueue, TaskType
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType
 from saltant.states import State
 from tests.integration.conftest import V2, Client, World
 
@@ -319,6 +321,7 @@ def test_the_table_is_complete() -> None:
         ["task_type", "task_queue"], ids
     )
     instance |= dict.fromkeys(["datetime_created", "datetime_finished", "datetime_changed"], moments)
+    instance |= {"uuid": ["__startswith"]}
     booleans = ["private", "active", "runs_executable_tasks"]
     booleans += ["runs_docker_container_tasks", "runs_singularity_container_tasks"]
     described = dict.fromkeys(["name", "description", "user__username"], text)
@@ -354,3 +357,44 @@ def test_a_pattern_that_would_take_all_memory_is_refused_before_it_is_compiled(o
 @pytest.mark.parametrize("pattern", [r"\w{8}(-\w{4}){3}-\w{12}", "(?=.{1,64}$)[a-z]+", "(a|b){1,200}", "x*y+z?"])
 def test_ordinary_repeats_are_allowed(owner: Client, pattern: str) -> None:
     assert owner.get("/api/executabletasktypes/", {"name__regex": pattern}).status_code == 200
+
+
+def test_the_beginning_of_a_uuid(owner: Client, world: World) -> None:
+    made = [
+        world.make(uuid=each).uuid
+        for each in (
+            "0b0c84f5-3d7d-4a8d-9f2a-1f2b3c4d5e6f",
+            "0b0c84f5-3dff-4a8d-9f2a-1f2b3c4d5e6f",
+            "0b0cffff-ffff-ffff-ffff-ffffffffffff",
+            "0b0d0000-0000-0000-0000-000000000000",
+        )
+    ]
+
+    def found(text: str) -> list[str]:
+        answer = owner.get(INSTANCES, {"uuid__startswith": text}, HTTP_ACCEPT=V2)
+        assert answer.status_code == 200, answer.content
+        return sorted(each["uuid"] for each in answer.json()["results"])
+
+    assert found("0b0c") == found("0B0C") == made[:3]
+    assert found("0b0c84f5-3d") == found("0b0c84f53d") == found("0b0c84f5-3D") == made[:2]
+    assert found("0b0c84f5-") == made[:2]
+    assert found("0b0cf") == made[2:3]
+    assert found("0b0d") == made[3:]
+    assert found(made[0]) == made[:1]
+    assert found("0b0e") == []
+    assert set(found("")) >= set(made)
+    for bad in ("x", "0b0c-84f5", "0b0c84f5--3", "%", "0b0c84f5-3d7d-4a8d-9f2a-1f2b3c4d5e6f0", "\uff10"):
+        answer = owner.get(INSTANCES, {"uuid__startswith": bad}, HTTP_ACCEPT=V2)
+        assert (answer.status_code, list(answer.json())) == (400, ["uuid__startswith"]), bad
+
+
+def test_the_beginning_of_a_uuid_is_found_by_an_index(world: World) -> None:
+    given = QueryDict("uuid__startswith=0b0c")
+    found = filters.INSTANCES[TaskClass.EXECUTABLE](
+        given, TaskInstance.objects.filter(task_class="executable"), strict=True, also=frozenset()
+    ).result()
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # the table is tiny
+    plan = found.order_by("-id")[:10].explain()
+    assert re.search(r"uuid>\? AND uuid<\?|Index Cond: \(\(.*uuid >= .* AND .*uuid <= ", plan), plan

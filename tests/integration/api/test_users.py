@@ -67,3 +67,11 @@ def test_limits_that_cannot_be(cast: Cast, world: World, client: str, path: str,
     answer = cast[client].json("PATCH", path, {"max_running": value}, HTTP_ACCEPT=V2)
     assert (answer.status_code, list(answer.json())) == (400, ["max_running"])
     assert cast[client].get2(path).json()["max_running"] is None
+
+
+def test_who_asks(cast: Cast) -> None:
+    assert cast.stranger.get("/api/me/").content == b'{"username":"stranger","email":""}'
+    assert cast.owner.get2("/api/me").json() == {"username": "owner", "email": "", "max_running": None}
+    for name, status in (("nobody", 401), ("worker", 403)):
+        assert cast[name].get("/api/me/").status_code == status
+    assert cast.owner.json("PATCH", "/api/me/", {"max_running": 1}, HTTP_ACCEPT=V2).status_code == 405

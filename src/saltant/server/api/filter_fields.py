@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import regex
 from django import forms
@@ -16,6 +17,9 @@ from saltant.server.api.regexes import MAX_LENGTH, compiled
 
 MAX_TEXT = 10_000
 MAX_VALUES = 10_000
+UUID_DIGITS = re.compile(r"[0-9a-f]{1,32}", re.ASCII)
+GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+"""Where the parts of a UUID begin and end."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?( ?(Z|[+-]\d\d(:?\d\d)?))?", re.ASCII)
 
 
@@ -47,6 +51,24 @@ class IdField(forms.IntegerField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=0, max_value=2**63 - 1, **kwargs)
+
+
+class UUIDBeginningField(forms.CharField):
+    """The beginning of a UUID, with its hyphens or without them: the first and the last UUID that begin so."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=36, **kwargs)
+
+    def clean(self, value: Any) -> tuple[UUID, UUID] | None:
+        text = super().clean(value).lower()
+        if not text:
+            return None
+        digits = text.replace("-", "")
+        hyphened = "-".join(digits[start:end] for start, end in GROUPS if digits[start:end])
+        # One that ends with a hyphen is the beginning of one, too.
+        if not UUID_DIGITS.fullmatch(digits) or text not in (digits, hyphened, f"{hyphened}-"):
+            raise ValidationError("Enter the beginning of a UUID, like 0b0c84f5.")
+        return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 class YearField(forms.IntegerField):

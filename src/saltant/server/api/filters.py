@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import F, Model, Q, QuerySet, TextField, Value
@@ -82,6 +83,24 @@ def moment(name: str) -> Filters:
         f"{name}__range": _filter(name, "range", form.MomentRangeField),
         **{f"{name}__{lookup}": _filter(name, lookup, form.MomentField) for lookup in ("lt", "lte", "gt", "gte")},
     }
+
+
+class UUIDBeginningFilter(django_filters.Filter):  # type: ignore[misc]
+    """UUIDs that begin so: a range of them, which the index finds."""
+
+    field_class = form.UUIDBeginningField
+
+    def filter(self, queryset: QuerySet[Any], value: tuple[UUID, UUID] | None) -> QuerySet[Any]:
+        if value is None:
+            return queryset
+        # By a query of its own: SQLite would rather walk through the index that lists are ordered by.
+        found = queryset.model._default_manager.filter(**{f"{self.field_name}__range": value}).order_by()
+        return queryset.filter(pk__in=found.values("pk"))
+
+
+def beginning(name: str) -> Filters:
+    """A column of UUIDs."""
+    return {f"{name}__startswith": UUIDBeginningFilter(name, "startswith", label=name)}
 
 
 def boolean(name: str) -> Filters:
@@ -202,6 +221,7 @@ def task_class(name: str) -> Filters:
 def _instances(types: "QuerySet[TaskType]", **more: Callable[[str], Filters]) -> type[LeanFilterSet]:
     return declare(
         TaskInstance,
+        uuid=beginning,
         name=text,
         state=state,
         user__username=text,

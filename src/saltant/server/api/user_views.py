@@ -8,7 +8,14 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from saltant.server.accounts import people
-from saltant.server.api.views import DetailView
+from saltant.server.api.views import DetailView, ResourceView
+
+
+class MeView(ResourceView):
+    """GET of the user who asks: a client knows its token alone."""
+
+    def get(self, request: Request) -> HttpResponse:
+        return self.answer(request, request.user.get_username())
 
 
 class UserView(DetailView):

@@ -1,0 +1,189 @@
+"""Task instances as commands show them: the columns of lists, the fields of one, ends in words and as exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from saltant.cli import times
+from saltant.cli.failures import REFUSED, Failure
+from saltant.cli.output import Column
+from saltant.cli.resolve import class_of
+from saltant.exceptions import NotFound, UnsupportedByServer
+from saltant.reasons import Reason
+from saltant.states import State
+
+if TYPE_CHECKING:
+    from saltant.client import Client
+    from saltant.models.base_task_instance import BaseTaskInstance
+
+TIMED_OUT, OTHER_END, NOT_EXECUTABLE, NOT_THERE, SIGNALLED, SIGKILL = 124, 125, 126, 127, 128, 9
+
+COLUMNS = (
+    Column("uuid", short=8),
+    Column("state"),
+    Column("name", keep=5),
+    Column("type", keep=8),
+    Column("queue", keep=4),
+    Column("user", keep=3),
+    Column("datetime_created", "created", keep=6),
+    Column("took", keep=2),
+    Column("why", keep=7),
+    *(
+        Column(name, only_json=True)
+        for name in (
+            *("class", "task_type", "task_queue", "arguments", "datetime_started", "datetime_finished", "reason"),
+            *("message", "waiting", "attempt", "worker", "exit_code", "signal", "cpu_seconds", "peak_memory"),
+            "cancelled_by",
+        )
+    ),
+)
+"""Those of lists of instances. In JSON `took` is in seconds."""
+
+
+class Names:
+    """The names behind ids, each looked up once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._found: dict[tuple[str, int], str] = {}
+
+    def of_type(self, instance: BaseTaskInstance) -> str:
+        """The name of an instance's task type."""
+        cls = class_of(instance)
+        client = self._client
+        return self._name(
+            cls, client.container_task_types if cls == "container" else client.executable_task_types, instance.task_type
+        )
+
+    def of_queue(self, instance: BaseTaskInstance) -> str:
+        """The name of an instance's queue."""
+        return self._name("queue", self._client.task_queues, instance.task_queue)
+
+    def _name(self, kind: str, manager: Any, id: int) -> str:
+        if (kind, id) not in self._found:
+            try:
+                self._found[kind, id] = manager.get(id=id).name
+            except NotFound:
+                self._found[kind, id] = str(id)
+        return self._found[kind, id]
+
+
+class Row:
+    """One instance, as a row of `COLUMNS`."""
+
+    def __init__(self, instance: BaseTaskInstance, names: Names) -> None:
+        self.instance = instance
+        self.names = names
+
+    @cached_property
+    def fields(self) -> dict[str, object]:
+        """What each column shows."""
+        instance = self.instance
+        return {
+            "uuid": instance.uuid,
+            "state": state_of(instance),
+            "name": instance.name,
+            "type": self.names.of_type(instance),
+            "queue": self.names.of_queue(instance),
+            "user": instance.user,
+            "datetime_created": instance.datetime_created,
+            "took": seconds_of(instance),
+            "why": why(instance),
+            "class": class_of(instance),
+            **{name: getattr(instance, name) for name in (each.name for each in COLUMNS[10:])},
+        }
+
+    def values(self, *, drawn: bool) -> list[object]:
+        """The row; on a terminal with a duration for people."""
+        fields = dict(self.fields)
+        if drawn:
+            took = fields["took"]
+            fields["took"] = times.duration(took) if isinstance(took, float) else ""
+        return list(fields.values())
+
+
+def rows(instances: Iterable[BaseTaskInstance], names: Names, *, drawn: bool) -> Iterable[list[object]]:
+    """Instances as rows of `COLUMNS`."""
+    return (Row(each, names).values(drawn=drawn) for each in instances)
+
+
+def state_of(instance: BaseTaskInstance) -> State | str:
+    """Its state; one that a newer server has as its text."""
+    try:
+        return State(instance.state)
+    except ValueError:
+        return instance.state
+
+
+def seconds_of(instance: BaseTaskInstance) -> float | None:
+    """How long it ran, or runs by now."""
+    if instance.datetime_started is None:
+        return None
+    end = instance.datetime_finished or datetime.now(UTC)
+    return round(max((end - instance.datetime_started).total_seconds(), 0.0), 3)
+
+
+def why(instance: BaseTaskInstance) -> str:
+    """In a few words: why it waits, or how it ended if not well."""
+    if instance.waiting:
+        return instance.waiting
+    if instance.state == State.SUCCESSFUL or not instance.is_finished:
+        return ""
+    if instance.reason == Reason.EXITED and instance.exit_code is not None:
+        return f"exit code {instance.exit_code}"
+    if instance.reason == Reason.KILLED and instance.signal is not None:
+        return f"killed by {signal_name(instance.signal)}"
+    return (instance.reason or "").replace("_", " ")
+
+
+def reason_in_words(instance: BaseTaskInstance) -> str:
+    """Why it ended, as a sentence."""
+    if instance.message:
+        return instance.message
+    if instance.reason == Reason.EXITED and instance.exit_code is not None:
+        return f"Its program ended by itself, with exit code {instance.exit_code}."
+    try:
+        return Reason(instance.reason or "").sentence
+    except ValueError:
+        return instance.reason or ""
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called here."""
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def exit_code(instance: BaseTaskInstance) -> int:
+    """What `run --follow` and `exec` exit with: the job's own code if it has one, else as shells and timeout(1) do."""
+    if instance.state == State.SUCCESSFUL:
+        return 0
+    fixed = {
+        Reason.TIMED_OUT: TIMED_OUT,
+        Reason.COMMAND_NOT_FOUND: NOT_THERE,
+        Reason.NOT_EXECUTABLE: NOT_EXECUTABLE,
+        Reason.OUT_OF_MEMORY: SIGNALLED + SIGKILL,
+    }
+    if instance.reason in fixed:
+        return fixed[Reason(instance.reason)]
+    if instance.reason == Reason.KILLED and instance.signal is not None:
+        return SIGNALLED + instance.signal
+    if instance.reason == Reason.EXITED and instance.exit_code:
+        return instance.exit_code
+    return OTHER_END
+
+
+def own_name(client: Client) -> str:
+    """The name of the user whose token this is."""
+    try:
+        return client.users.me().username
+    except UnsupportedByServer:
+        message = f"The server at {client.base_api_url}, of version 1, does not tell who you are"
+        raise Failure(f"{message}: give --user NAME, or --all.", REFUSED) from None
