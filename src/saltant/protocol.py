@@ -3,7 +3,7 @@
 What is read here is within what a database holds, whoever sent it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -41,6 +41,16 @@ def attempt_from_json(said: Any) -> Attempt:
     return Attempt(_uuid(_get(said, "uuid", str)), _integer(_get(said, "number", int), "number", 1, INTEGER))
 
 
+def attempts_to_json(attempts: Iterable[Attempt]) -> JSON:
+    """The names of some attempts, as a body."""
+    return {"attempts": [attempt_to_json(attempt) for attempt in attempts]}
+
+
+def attempts_from_json(said: Any) -> list[Attempt]:
+    """Raises Malformed."""
+    return [attempt_from_json(each) for each in list_of(_object(said).get("attempts"))]
+
+
 def ticket_to_json(ticket: Ticket) -> JSON:
     """A ticket."""
     return attempt_to_json(ticket.attempt) | {
@@ -60,6 +70,11 @@ def ticket_from_json(said: Any) -> Ticket:
         _kind(_get(said, "kind", str)),
         DEFAULT_PRIORITY if priority is None else _integer(priority, "priority", 0, 9),
     )
+
+
+def tickets_from_json(said: Any) -> list[Ticket]:
+    """The tickets that a worker wants to claim. Raises Malformed."""
+    return [ticket_from_json(each) for each in list_of(_object(said).get("tickets"))]
 
 
 def job_to_json(job: Job) -> JSON:
@@ -99,7 +114,13 @@ def end_from_json(said: Any) -> End:
         finished=_time(_optional(said, "finished", str)),
         cpu_seconds=_amount(said, "cpu_seconds", least=0.0),
         peak_memory=_integer(_optional(said, "peak_memory", int), "peak_memory", 0, LARGE),
+        image_digest=_text(said, "image_digest", LONGEST_NAME),
     )
+
+
+def ends_from_json(said: Any) -> list[tuple[Attempt, End]]:
+    """The ends that a worker reports. Raises Malformed."""
+    return [(attempt_from_json(each), end_from_json(each.get("end"))) for each in list_of(_object(said).get("ends"))]
 
 
 def announcement_to_json(said: Announcement) -> JSON:

@@ -108,7 +108,7 @@ def test_calls_that_come_meanwhile_go_together(web: Web, control: HttpControl) -
         first = pool.submit(control.claim, tickets[0], "w")
         until(lambda: web.under_way == 1)
         others = [pool.submit(control.claim, each, "w") for each in tickets[1:]]
-        until(lambda: len(control._claims._waiting) == 250)
+        until(lambda: len(control._turns._waiting) == 250)
         web.gate.set()
         jobs = [future.result(30) for future in [first, *others]]
     assert [job.attempt for job in jobs if job is not None] == [each.attempt for each in tickets]
@@ -122,10 +122,34 @@ def test_ends_go_together_and_each_gets_its_own_answer(web: Web, control: HttpCo
     web.gate.clear()
     with ThreadPoolExecutor(20) as pool:
         futures = [pool.submit(control.finish, each, "w", End(Reason.EXITED, exit_code=0)) for each in attempts]
-        until(lambda: web.under_way == 1 and len(control._ends._waiting) == 19)
+        until(lambda: web.under_way == 1 and len(control._turns._waiting) == 19)
         web.gate.set()
         assert [future.result(30) for future in futures] == [each.number % 2 == 0 for each in attempts]
     assert paths(web) == ["finish", "finish"]
+
+
+def test_claims_and_ends_share_requests(web: Web, control: HttpControl) -> None:
+    attempts = [Attempt(uuid4(), 1) for _ in range(5)]
+    tickets = [ticket(web) for _ in range(5)]
+    web.gate.clear()
+    with ThreadPoolExecutor(11) as pool:
+        first = pool.submit(control.claim, ticket(web), "w")
+        until(lambda: web.under_way == 1)
+        futures = [
+            future
+            for attempt, each in zip(attempts, tickets, strict=True)
+            for future in (
+                pool.submit(control.finish, attempt, "w", End(Reason.EXITED, exit_code=0)),
+                pool.submit(control.claim, each, "w"),
+            )
+        ]
+        until(lambda: len(control._turns._waiting) == 10)
+        web.gate.set()
+        assert first.result(30) is not None
+        answers = [future.result(30) for future in futures]
+    assert answers[0::2] == [True] * 5
+    assert [job.attempt for job in answers[1::2]] == [each.attempt for each in tickets]
+    assert paths(web) == ["claim", "exchange"]
 
 
 def test_an_outage_meets_every_call_of_a_batch_and_the_next_goes_through(web: Web, control: HttpControl) -> None:
@@ -135,7 +159,7 @@ def test_an_outage_meets_every_call_of_a_batch_and_the_next_goes_through(web: We
         first = pool.submit(control.claim, ticket(web), "w")
         until(lambda: web.under_way == 1)
         others = [pool.submit(control.claim, ticket(web), "w") for _ in range(5)]
-        until(lambda: len(control._claims._waiting) == 5)
+        until(lambda: len(control._turns._waiting) == 5)
         web.gate.set()
         assert isinstance(first.exception(30), ServerError)
         assert all(future.result(30) is not None for future in others)
@@ -146,7 +170,7 @@ def test_one_bad_call_does_not_spoil_the_others(web: Web, control: HttpControl) 
     web.refuses_many = True
     with ThreadPoolExecutor(10) as pool:
         futures = [pool.submit(control.claim, ticket(web), "w") for _ in range(6)]
-        until(lambda: len(control._claims._waiting) == 5)
+        until(lambda: len(control._turns._waiting) == 5)
         web.gate.set()
         assert all(future.result(30) is not None for future in futures)
 

@@ -77,11 +77,11 @@ class Web:
         if self.answer is not None:
             return self.answer
         name = path.removeprefix("/api/worker/")
-        if name in ("claim", "finish"):
+        if name in ("claim", "finish", "exchange"):
             self.under_way += 1
             self.gate.wait(30)
             self.under_way -= 1
-        many = max(len(body.get("tickets", ())), len(body.get("ends", ())))
+        many = len(body.get("tickets", ())) + len(body.get("ends", ()))
         if self.refuses_many and many > 1:
             return 400, json.dumps({"detail": "One of them is wrong."})
         try:
@@ -113,6 +113,9 @@ class Web:
     def _finish(self, body: dict[str, Any]) -> dict[str, Any]:
         ends = [(attempt_from_json(each), end_from_json(each["end"])) for each in body["ends"]]
         return {"accepted": [self.server.finish(attempt, body["worker"], end) for attempt, end in ends]}
+
+    def _exchange(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self._finish(body) | self._claim(body)
 
     def _leave(self, body: dict[str, Any]) -> dict[str, Any]:
         self.server.leave(body["worker"], draining=body["draining"])

@@ -5,7 +5,7 @@ Every job passes through these views: they are plain Django, and read with prepa
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from saltant import protocol
 from saltant.files import CannotKeep
+from saltant.jobs import Ticket
 from saltant.server.accounts.authentication import INVALID, credentials, find_token
 from saltant.server.accounts.models import Role, Token
 from saltant.server.api import json_input
@@ -105,15 +106,35 @@ def announce(token: Token, said: Any) -> dict[str, Any]:
     clocks.compare(announcement.worker, time)
     services.announce(announcement, holding)
     take_name(token, announcement.worker)
-    return {**_now(), "lease": settings.SALTANT.lease, "version": version()}
+    return {**_now(), "lease": settings.SALTANT.lease, "version": version(), "server": services.server_identity()}
 
 
 @endpoint
 def claim(token: Token, said: Any) -> dict[str, Any]:
     """A worker wants the jobs of some tickets. It gets those of its token's queues."""
-    worker = protocol.worker_of(said)
-    tickets = [protocol.ticket_from_json(each) for each in protocol.list_of(said.get("tickets"))]
+    worker, tickets = protocol.worker_of(said), protocol.tickets_from_json(said)
     own(token, worker)
+    return _claim(token, worker, tickets)
+
+
+@endpoint
+def finish(token: Token, said: Any) -> dict[str, Any]:
+    """Attempts of a worker have ended."""
+    worker, ends = protocol.worker_of(said), protocol.ends_from_json(said)
+    own(token, worker)
+    return {"accepted": services.finish_many(ends, worker)}
+
+
+@endpoint
+def exchange(token: Token, said: Any) -> dict[str, Any]:
+    """Attempts of a worker have ended, and it wants the jobs of some tickets."""
+    worker, ends, tickets = protocol.worker_of(said), protocol.ends_from_json(said), protocol.tickets_from_json(said)
+    own(token, worker)
+    # The ends first: they make room.
+    return {"accepted": services.finish_many(ends, worker)} | _claim(token, worker, tickets)
+
+
+def _claim(token: Token, worker: str, tickets: Sequence[Ticket]) -> dict[str, Any]:
     queues = queues_of(token)
     names = set(queues.values())
     for foreign in sorted({ticket.queue for ticket in tickets} - names):
@@ -137,15 +158,9 @@ def heartbeat(token: Token, said: Any) -> dict[str, Any]:
 
 
 @endpoint
-def finish(token: Token, said: Any) -> dict[str, Any]:
-    """Attempts of a worker have ended."""
-    worker = protocol.worker_of(said)
-    ends = [
-        (protocol.attempt_from_json(each), protocol.end_from_json(each.get("end")))
-        for each in protocol.list_of(said.get("ends"))
-    ]
-    own(token, worker)
-    return {"accepted": services.finish_many(ends, worker)}
+def live(token: Token, said: Any) -> dict[str, Any]:
+    """A worker asks which of some attempts hold a lease: it found their containers on its machine."""
+    return protocol.attempts_to_json(services.live(protocol.attempts_from_json(said)))
 
 
 @endpoint

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import ceil
 from select import POLLIN, poll
 from threading import Event, Lock, Thread
 from typing import Any
@@ -22,7 +23,10 @@ FIRST_DELAY, LAST_DELAY = 0.2, 2.0
 MOST = 20_000
 """How many changes are kept while the database is away. Beyond that, all processes look at everything again."""
 GATHER = 0.02
-"""Seconds between two notifications."""
+"""Seconds between two notifications of ends."""
+LINGER = 0.05
+"""Seconds that other changes wait for an end to go with: only followers of logs, and of all changes, hear of them."""
+NEVER = float("inf")
 PATIENCE = 2.0
 """Seconds that a stop waits for a database that may be away."""
 ALIVE = {
@@ -48,6 +52,8 @@ class Line:
         self._name = secrets.token_hex(4)
         self._lock = Lock()
         self._outbox: dict[Change, dict[str, None]] = {}
+        self._due = NEVER  # when it is to be sent, by time.monotonic()
+        self._next_end = 0.0  # when the next end may be
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._stopping = Event()
@@ -67,13 +73,15 @@ class Line:
     def tell(self, change: Change, uuids: Sequence[str]) -> None:
         """Tell everybody who waits, in this process and in the others. It waits for nobody."""
         self._board.post(change, uuids)
+        now = time.monotonic()
         with self._lock:
-            was_empty = not self._outbox
+            due = self._next_end if change in (Change.ENDED, Change.UNKNOWN) else now + LINGER
+            is_sooner, self._due = due < self._due, min(due, self._due)
             if sum(map(len, self._outbox.values())) > MOST:
                 self._outbox = {Change.UNKNOWN: {"0" * 32: None}}
             else:
                 self._outbox.setdefault(change, {}).update(dict.fromkeys(uuids))
-        if was_empty:
+        if is_sooner:
             self._wake()
 
     def _wake(self) -> None:
@@ -110,23 +118,24 @@ class Line:
         waiter = poll()  # not select: with many clients, descriptors have numbers that it does not take
         for descriptor in (self._woken, connection.fileno()):
             waiter.register(descriptor, POLLIN)
-        next_turn = 0.0
         while not self._stopping.is_set():
             self._deliver()
-            ready = [descriptor for descriptor, _ in waiter.poll()]
+            left = self._due - time.monotonic()
+            ready = [descriptor for descriptor, _ in waiter.poll(None if left == NEVER else max(0, ceil(left * 1000)))]
             connection.pgconn.consume_input()
             while (notify := connection.pgconn.notifies()) is not None:
                 self._heard.append(notify.extra.decode())
             if self._woken in ready:
-                # What happens in quick succession goes together; after a rest nothing waits.
-                self._stopping.wait(next_turn - time.monotonic())
                 os.read(self._woken, 4096)
+            if time.monotonic() >= self._due:
                 self._send(connection)
-                next_turn = time.monotonic() + GATHER
 
     def _send(self, connection: "psycopg.Connection[Any]") -> None:
         with self._lock:
             outbox, self._outbox = self._outbox, {}
+            self._due = NEVER
+            if Change.ENDED in outbox:
+                self._next_end = time.monotonic() + GATHER
         said = [
             f"{self._name} {payload}" for change, uuids in outbox.items() for payload in payloads(change, list(uuids))
         ]
@@ -137,7 +146,7 @@ class Line:
             with self._lock:
                 for change, uuids in outbox.items():
                     self._outbox[change] = uuids | self._outbox.get(change, {})
-            self._wake()
+                self._due = 0.0
             raise
 
     def _deliver(self) -> None:

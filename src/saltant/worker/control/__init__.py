@@ -12,6 +12,10 @@ from saltant.workers import Announcement, Orders
 class Control(Protocol):
     """The server, as a worker sees it. Every call may be made from any thread."""
 
+    @property
+    def server(self) -> str:
+        """What tells this server from others, whichever way it is reached; empty until it has said so."""
+
     def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
         """Say what this worker is.
 
@@ -29,6 +33,9 @@ class Control(Protocol):
 
     def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
         """Renew the leases of `running`, told with their programs' starts; returns what to do."""
+
+    def live(self, attempts: Collection[Attempt]) -> Collection[Attempt]:
+        """Which of `attempts` hold a lease, whoever's."""
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end; False if the server had given the attempt up already."""

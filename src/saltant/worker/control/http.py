@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,9 +19,12 @@ from saltant.files import NO_MORE, LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
 from saltant.protocol import (
     JSON,
+    LONGEST_LIST,
     Malformed,
     announcement_to_json,
     attempt_to_json,
+    attempts_from_json,
+    attempts_to_json,
     end_to_json,
     job_from_json,
     list_of,
@@ -72,6 +75,15 @@ class _Transport(Transport):
         return self.session.prepare_request(request)
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What one thread has to say: a ticket that it wants to claim, or an end."""
+
+    worker: str
+    said: JSON
+    is_end: bool = False
+
+
 class HttpControl:
     """The server of one worker. Claims and ends of many threads share requests.
 
@@ -84,14 +96,15 @@ class HttpControl:
     def __init__(self, server: str, token: str, *, ca: str = "") -> None:
         self.url = base_url(server)
         self.lease = _DEFAULT_LEASE  # seconds, as the server told it last
+        self.server = ""  # as it named itself last; one of an older version does not
         self.clock = ServerClock()
         self._transport = _Transport(f"{self.url}/api/worker/", token, READ, retries=0, pool_size=4)
         for scheme in ("http://", "https://"):
             self._transport.session.mount(scheme, _Patience(pool_connections=2, pool_maxsize=4))
         if ca:
             self._transport.session.verify = ca
-        self._claims: Batches[tuple[str, Ticket], Job | None] = Batches(self._send_claims)
-        self._ends: Batches[tuple[str, Attempt, End], bool] = Batches(self._send_ends)
+        # One stream of both: each request costs the server more than another claim or end in it does.
+        self._turns: Batches[_Turn, Any] = Batches(self._send)
 
     @property
     def shown_url(self) -> str:
@@ -121,10 +134,12 @@ class HttpControl:
         lease = answer.get("lease")
         if isinstance(lease, (int, float)) and lease > 0:
             self.lease = float(lease)
+        server = answer.get("server")
+        self.server = server if isinstance(server, str) else ""
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None."""
-        job = self._claims.call((worker, ticket))
+        job: Job | None = self._turns.call(_Turn(worker, ticket_to_json(ticket)))
         if job is not None and job.lease:
             self.lease = job.lease
         return job
@@ -136,9 +151,19 @@ class HttpControl:
         patience = min(READ, max(1.0, self.lease / 3))
         return orders_from_json(self._timed("heartbeat", {"worker": worker, "running": told}, patience))
 
+    def live(self, attempts: Collection[Attempt]) -> Collection[Attempt]:
+        """Which of `attempts` hold a lease."""
+        asked, found = list(attempts), set()
+        for begin in range(0, len(asked), LONGEST_LIST):
+            some = asked[begin : begin + LONGEST_LIST]
+            found |= set(attempts_from_json(self._post("live", attempts_to_json(some))))
+        return found
+
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end."""
-        return self._ends.call((worker, attempt, end))
+        shifted = replace(end, started=self.clock.of(end.started), finished=self.clock.of(end.finished))
+        told = attempt_to_json(attempt) | {"end": end_to_json(shifted)}
+        return bool(self._turns.call(_Turn(worker, told, is_end=True)))
 
     def leave(self, worker: str, *, draining: bool = False) -> None:
         """Say that the worker takes nothing any more."""
@@ -168,28 +193,23 @@ class HttpControl:
         """Close the connections."""
         self._transport.close()
 
-    def _send_claims(self, claims: list[tuple[str, Ticket]]) -> Sequence[Job | Exception | None]:
+    def _send(self, turns: list["_Turn"]) -> Sequence[Any]:
+        """Send claims and ends; returns the answer to each, or its error."""
+        tickets = [turn.said for turn in turns if not turn.is_end]
+        ends = [turn.said for turn in turns if turn.is_end]
+        path = "exchange" if tickets and ends else "finish" if ends else "claim"
+        body = (
+            {"worker": turns[0].worker} | ({"ends": ends} if ends else {}) | ({"tickets": tickets} if tickets else {})
+        )
         try:
-            asked = [ticket_to_json(ticket) for _, ticket in claims]
-            answer = self._post("claim", {"worker": claims[0][0], "tickets": asked})
-            return [_job(said) for said in _as_many(answer, "jobs", len(claims))]
+            answer = self._post(path, body)
+            jobs = iter(_as_many(answer, "jobs", len(tickets)) if tickets else ())
+            accepted = iter(_as_many(answer, "accepted", len(ends)) if ends else ())
+            return [next(accepted) is True if turn.is_end else _job(next(jobs)) for turn in turns]
         except BadHttpRequestError as error:
-            if len(claims) == 1 or error.status_code not in _TOO_MUCH:
+            if len(turns) == 1 or error.status_code not in _TOO_MUCH:
                 raise
-            return [alone for claim in claims for alone in _one_by_one(self._send_claims, claim)]
-
-    def _send_ends(self, ends: list[tuple[str, Attempt, End]]) -> Sequence[bool | Exception]:
-        try:
-            told = [attempt_to_json(attempt) | {"end": end_to_json(self._shift(end))} for _, attempt, end in ends]
-            answer = self._post("finish", {"worker": ends[0][0], "ends": told})
-            return [accepted is True for accepted in _as_many(answer, "accepted", len(ends))]
-        except BadHttpRequestError as error:
-            if len(ends) == 1 or error.status_code not in _TOO_MUCH:
-                raise
-            return [alone for end in ends for alone in _one_by_one(self._send_ends, end)]
-
-    def _shift(self, end: End) -> End:
-        return replace(end, started=self.clock.of(end.started), finished=self.clock.of(end.finished))
+            return [alone for turn in turns for alone in _one_by_one(self._send, turn)]
 
     def _timed(self, path: str, body: JSON, timeout: float) -> JSON:
         """A request that tells the time and is told it."""
