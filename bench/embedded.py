@@ -21,6 +21,7 @@ from saltant.worker.launch import Launch, Launcher
 
 ROUNDS = 5
 CREATES = 300
+IN_ONE = 1000
 FEW, MANY = 1_000, 100_000
 Figures = dict[str, list[float]]
 
@@ -67,7 +68,17 @@ def tasks(client: saltant.Client) -> dict[str, Callable[[], float]]:
             manager.wait_until_finished(uuid, refresh_period=0.01)
         return (time.perf_counter() - started) / CREATES
 
-    return {"latency": lambda: median_time(one, 20), "latency, p99": lambda: p99(one, 100), "task": many}
+    def in_one() -> float:
+        jobs = [{"task_type_id": task_type.id, "task_queue_id": queue.id}] * IN_ONE
+        started = time.perf_counter()
+        ended = manager.wait_many(job.uuid for job in manager.create_many(jobs))
+        seconds = time.perf_counter() - started
+        if any(job.state != "successful" for job in ended):
+            sys.exit("A /bin/true of many did not succeed")
+        return seconds / IN_ONE
+
+    alone = {"latency": lambda: median_time(one, 20), "latency, p99": lambda: p99(one, 100)}
+    return {**alone, "task": many, f"task, of {IN_ONE} at once": in_one}
 
 
 def requests_of(client: saltant.Client, rows: int) -> dict[str, Callable[[], float]]:
@@ -150,6 +161,10 @@ def print_table(seconds: dict[str, float]) -> None:
         "the same, p99 / constant": (seconds["latency, p99"] / seconds["constant"], "at most 25"),
         "tasks per second, created one by one": (1 / seconds["task"], "at least 120"),
         "tasks / bare process starts": (seconds["process"] / seconds["task"], "at least 0.12"),
+        f"{IN_ONE} in one request / bare process starts": (
+            seconds["process"] / seconds[f"task, of {IN_ONE} at once"],
+            "at least 0.25",
+        ),
         "get one / constant request": (seconds["constant"] / seconds["get one"], "at least 0.5"),
         "page of 100 / constant request": (seconds["constant"] / few, "at least 0.12"),
         f"page of 100: {MANY} rows / {FEW} rows": ((many / again) / (few / seconds["constant"]), "at most 1.3"),

@@ -145,9 +145,37 @@ class Settings:
     )
     run_as: str = setting(
         "SALTANT_RUN_AS",
-        "The user that executables run as, where saltant is started as root. By default saltant's own user: started as "
-        "root, it then warns that whoever may submit is as good as root.",
+        "The user that jobs run as, in containers too, where saltant is started as root. By default saltant's own "
+        "user: started as root, it then warns that whoever may submit is as good as root.",
         "",
+    )
+    docker_host: str = setting(
+        "SALTANT_DOCKER_HOST",
+        "Where the worker's Docker engine is, or Podman's socket: `unix:///run/docker.sock`, "
+        "`unix:///run/user/1000/podman/podman.sock`. `DOCKER_HOST`, or Docker's own place, by default.",
+        "",
+    )
+    container_user: str = setting(
+        "SALTANT_CONTAINER_USER",
+        "`self`: a Docker container whose type names no user runs as the worker's own user and group, so that what it "
+        "writes can be read and deleted. By default as its image says, which is often root.",
+        "",
+    )
+    registry_auth: str = setting(
+        "SALTANT_REGISTRY_AUTH",
+        "A file with the credentials of registries, in the form of Docker's `config.json`, that the worker pulls "
+        "images with. By default that of the worker's user.",
+        "",
+    )
+    images_dir: str = setting(
+        "SALTANT_IMAGES_DIR",
+        "Where the worker keeps the images that Singularity has pulled. `images` in its folder by default.",
+        "",
+    )
+    pull_timeout: float = setting("SALTANT_PULL_TIMEOUT", "How long one try to pull an image may take.", 1800.0)
+    pull_tries: int = setting("SALTANT_PULL_TRIES", "How often the worker tries to pull an image.", 3)
+    engines_every: float = setting(
+        "SALTANT_ENGINES_EVERY", "How often a worker asks again whether its container engines can be used.", 30.0
     )
     files_dir: str = setting(
         "SALTANT_FILES_DIR",
@@ -234,7 +262,11 @@ class Settings:
         return Path(self.files_dir).expanduser() if self.files_dir else self.data_dir / "files"
 
     def _check(self) -> None:
-        for name in ("max_body", "sign_in_window"):
+        if self.container_user not in ("", "self"):
+            raise SettingsError(f"SALTANT_CONTAINER_USER must be self or empty, not {self.container_user!r}.")
+        if not 1 <= self.pull_tries <= 100:
+            raise SettingsError(f"SALTANT_PULL_TRIES must be between 1 and 100, not {self.pull_tries}.")
+        for name in ("max_body", "sign_in_window", "pull_timeout", "engines_every"):
             if not 0 < getattr(self, name) <= LONGEST:
                 raise SettingsError(f"{variable_of(name)} must be more than 0, not {getattr(self, name)}.")
         if not 0 < self.filter_time <= 60:

@@ -17,7 +17,7 @@ from tests.acceptance.system import SALTANT, Up
 
 PARTS = [
     *("settings", "https", "run-as", "folder", "disk", "database", "migrations", "files", "admin-token", "clock"),
-    *("versions", "server", "launcher"),
+    *("versions", "server", "launcher", "docker", "singularity"),
 ]
 
 

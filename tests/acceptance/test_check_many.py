@@ -21,6 +21,7 @@ SERVER = [
     *("files", "versions", "server"),
 ]
 WORKER = ["settings", "server", "token", "clock", "broker", "folder", "disk", "run-as", "launcher", "limits"]
+WORKER += ["docker", "singularity"]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,11 @@ PROGRAMS = {
     "iproute2": ("ip", ()),
     "openssl": ("openssl", ()),
     "faketime": ("faketime", ()),
+    "docker.io": ("dockerd", ()),
+    "docker-registry": ("docker-registry", ()),
+    "busybox-static": ("busybox", ()),
+    "squashfs-tools": ("mksquashfs", ()),
+    "patchelf": ("patchelf", ()),
 }
 """A package, and the program of it that is needed."""
 
@@ -68,7 +73,10 @@ def install(packages: list[str]) -> None:
         put_in_place(NO_CLUSTER, f"{MARK}\ncreate_main_cluster = false\n", 0o644),
     ):
         subprocess.run([apt, "update", "-qq"], env=environ, check=False)  # one source of many may be away
-        subprocess.run([apt, "install", "-y", "-qq", "--no-install-recommends", *packages], env=environ, check=True)
+        command = [apt, "install", "-y", "-qq", "--no-install-recommends"]
+        if subprocess.run([*command, *packages], env=environ, check=False).returncode:
+            for package in packages:  # one that is not to be had does not keep the others away
+                subprocess.run([*command, package], env=environ, check=False)
 
 
 @contextmanager

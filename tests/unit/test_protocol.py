@@ -35,6 +35,7 @@ ENDS = st.builds(
     st.none() | TIMES,
     st.none() | SECONDS,
     st.none() | LARGE,
+    NAME | st.just(""),
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -52,6 +53,10 @@ JOBS = st.builds(
     memory=st.none() | LARGE,
     lease=st.none() | SECONDS,
     is_retried_when_lost=st.booleans(),
+    gpus=st.none() | st.integers(1, 8),
+    container_user=st.text(),
+    read_only_root=st.booleans(),
+    shm_size=st.none() | LARGE,
 )
 ANNOUNCEMENTS = st.builds(
     Announcement,

@@ -61,6 +61,11 @@ class EmbeddedEngine:
         with self._changed:
             return len(self._lanes.get((queue, kind), ()))
 
+    def refresh(self, kinds: Collection[Kind]) -> None:
+        """Have those who wait look anew: the kinds that they take have changed."""
+        with self._changed:
+            self._changed.notify_all()
+
     def give_back(self, ticket: Ticket) -> None:
         """Queue a ticket again, behind the others of its priority."""
         self.publish(ticket)

@@ -43,11 +43,12 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         signal (int | None): The signal that killed its program.
         cpu_seconds (float | None): The CPU time of its processes, in seconds.
         peak_memory (int | None): The most memory that its processes had, in bytes.
+        image_digest (str | None): What identifies the image that its container was made from, as `sha256:…`.
         waiting (str | None): Why it does not run yet.
         cancelled_by (str | None): Who asked for its end.
 
     Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
-    `cpus` and `priority`; see `saltant.models.Limits`.
+    `cpus`, `priority` and `gpus`; see `saltant.models.Limits`.
     """
 
     manager: BaseTaskInstanceManager[Any]
@@ -78,6 +79,7 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         signal: int | None = None,
         cpu_seconds: float | None = None,
         peak_memory: int | None = None,
+        image_digest: str | None = None,
         waiting: str | None = None,
         cancelled_by: str | None = None,
         datetime_changed: datetime | None = None,
@@ -102,6 +104,7 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         self.signal = signal
         self.cpu_seconds = cpu_seconds
         self.peak_memory = peak_memory
+        self.image_digest = image_digest
         self.waiting = waiting
         self.cancelled_by = cancelled_by
         self.datetime_changed = datetime_changed

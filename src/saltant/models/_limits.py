@@ -33,6 +33,7 @@ class Limits(TypedDict, total=False):
         memory: The most memory of all its processes, in bytes.
         cpus: How many processors it may use.
         priority: How soon it runs among those that wait: 9 first, 0 last. 5 is usual.
+        gpus: How many GPUs it gets for itself.
     """
 
     timeout: float | None
@@ -43,6 +44,7 @@ class Limits(TypedDict, total=False):
     memory: int | None
     cpus: float | None
     priority: int
+    gpus: int | None
 
 
 class Limited:
@@ -56,6 +58,7 @@ class Limited:
     memory: int | None = None
     cpus: float | None = None
     priority: int | None = None
+    gpus: int | None = None
 
     def _take_limits(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Take the limits out of the fields of an answer; returns the others."""

@@ -25,6 +25,7 @@ class TaskAttempt:
         signal: The signal that killed its program.
         cpu_seconds: The CPU time of its processes, in seconds.
         peak_memory: The most memory that its processes had, in bytes.
+        image_digest: What identifies the image that its container was made from, as `sha256:…`.
     """
 
     number: int
@@ -38,6 +39,7 @@ class TaskAttempt:
     signal: int | None = None
     cpu_seconds: float | None = None
     peak_memory: int | None = None
+    image_digest: str | None = None
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Self:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
 from saltant.constants import HTTP_201_CREATED, HTTP_202_ACCEPTED
-from saltant.exceptions import BadHttpRequestError, PartialFailure
 from saltant.models._encoding import segment
 from saltant.models._instance import BaseTaskInstance
 from saltant.models._instance_waits import WaitsForInstances
 from saltant.models._limits import Limits, check_limits, require_version_2
+from saltant.models._many import Many
+from saltant.models._waiting_many import texts
 from saltant.models.attempt import TaskAttempt
 
 __all__ = ["BaseTaskInstance", "BaseTaskInstanceManager"]
@@ -59,15 +60,40 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
         >>> client.executable_task_instances.create(1, 1, {"who": "world"})  # doctest: +SKIP
         ExecutableTaskInstance(uuid='0b0c…', name='', state='published')
         """
-        data = {
-            "name": name,
-            "task_type": task_type_id,
-            "task_queue": task_queue_id,
-            "arguments": {} if arguments is None else arguments,
-            **check_limits(limits, self._client),
-        }
-        created = self._request("POST", self.list_url, body=data, expected=HTTP_201_CREATED)
-        return self.response_data_to_model_instance(created)
+        return self._create(self._body(task_type_id, task_queue_id, arguments, name, **limits))
+
+    def create_many(self, instances: Iterable[Mapping[str, Any]], *, all_or_nothing: bool = False) -> list[I]:
+        """Create many task instances: one request for up to 10,000 of them, more requests for more.
+
+        A server of version 1 gets a request for each.
+
+        Args:
+            instances: For each the arguments of `create` by their names: `task_type_id`, `task_queue_id`, and maybe
+                `arguments`, `name` and limits. `saltant.sweep` makes them of a grid or a table of arguments.
+            all_or_nothing: Whether to create none if one of them cannot be. For 10,000 at most.
+
+        Returns:
+            The task instances, in the same order.
+
+        Raises:
+            ManyFailed: Some could not be created: `.errors` tells which and why, `.instances` has the others.
+            TypeError: One lacks an ID, or has what `create` does not know. Nothing was sent.
+            UnsupportedByServer: The server knows no limits, or cannot do all or nothing. Nothing was sent.
+            ValueError: They cannot be told in JSON, or are too many for all or nothing.
+            BadHttpRequestError: The request failed as a whole.
+
+        >>> jobs = [{"task_type_id": 1, "task_queue_id": 1, "arguments": {"seed": seed}} for seed in range(1000)]
+        >>> made = client.executable_task_instances.create_many(jobs)  # doctest: +SKIP
+        >>> ended = client.executable_task_instances.wait_many(job.uuid for job in made)  # doctest: +SKIP
+        """
+        bodies = []
+        for index, each in enumerate(instances):
+            try:
+                bodies.append(self._body(**each))
+            except TypeError as error:
+                raise TypeError(f"The task instance at index {index}: {error}") from None
+        many = Many(self, "many/", "instances", self._create, lambda index, _: str(index))
+        return many.run(bodies, all_or_nothing=all_or_nothing)
 
     def get(self, uuid: str | UUID) -> I:
         """Get a task instance.
@@ -121,45 +147,66 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
         except (TypeError, ValueError) as error:
             raise self._unexpected(f"no list of attempts ({error})") from error
 
-    def clone_many(self, uuids: Iterable[str | UUID]) -> list[I]:
-        """Clone task instances, one after another. If one fails, the others are still cloned.
+    def clone_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
+        """Clone many task instances: one request for up to 10,000 of them. If one fails, the others are still cloned.
+
+        A server of version 1 gets a request for each.
+
+        Args:
+            uuids: Their UUIDs; one that comes twice is cloned twice.
+            all_or_nothing: Whether to clone none if one of them cannot be. For 10,000 at most.
 
         Returns:
             The new task instances, in the same order.
 
         Raises:
-            PartialFailure: Some could not be cloned; it holds the new ones, and each failure.
+            ManyFailed: Some could not be cloned; it holds the new ones, and each failure.
+            UnsupportedByServer: The server cannot do all or nothing. Nothing was sent.
+            BadHttpRequestError: The request failed as a whole.
         """
-        return _each(self.clone, uuids)
+        many = Many(self, "clone/", "uuids", self.clone, lambda _, uuid: str(uuid))
+        return many.run(texts(uuids), all_or_nothing=all_or_nothing)
 
-    def terminate_many(self, uuids: Iterable[str | UUID]) -> list[I]:
-        """Terminate task instances, one after another. If one fails, the others are still terminated.
+    def terminate_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
+        """Terminate many task instances: one request for up to 10,000. If one fails, the others are still terminated.
+
+        A server of version 1 gets a request for each.
+
+        Args:
+            uuids: Their UUIDs.
+            all_or_nothing: Whether to terminate none if one of them does not exist or is not yours. For 10,000 at most.
 
         Returns:
             The task instances as they are after they were told, in the same order.
 
         Raises:
-            PartialFailure: Some could not be told; it holds the others, and each failure.
+            ManyFailed: Some could not be told; it holds the others, and each failure.
+            UnsupportedByServer: The server cannot do all or nothing. Nothing was sent.
+            BadHttpRequestError: The request failed as a whole.
         """
-        return _each(self.terminate, uuids)
+        many = Many(self, "terminate/", "uuids", self.terminate, lambda _, uuid: str(uuid), repeatable=True)
+        return many.run(texts(uuids), all_or_nothing=all_or_nothing)
+
+    def _body(
+        self,
+        task_type_id: int,
+        task_queue_id: int,
+        arguments: Mapping[str, Any] | None = None,
+        name: str = "",
+        **limits: Unpack[Limits],
+    ) -> dict[str, Any]:
+        return {
+            "name": name,
+            "task_type": task_type_id,
+            "task_queue": task_queue_id,
+            "arguments": {} if arguments is None else arguments,
+            **check_limits(limits, self._client),
+        }
+
+    def _create(self, body: Mapping[str, Any]) -> I:
+        created = self._request("POST", self.list_url, body=body, expected=HTTP_201_CREATED)
+        return self.response_data_to_model_instance(created)
 
     def _act(self, url: str, uuid: str | UUID, expected: int) -> I:
         data = self._request("POST", url.format(uuid=segment(uuid)), expected=expected)
         return self.response_data_to_model_instance(data)
-
-
-def _each(act: Callable[[str | UUID], I], uuids: Iterable[str | UUID]) -> list[I]:
-    if isinstance(uuids, str):
-        raise TypeError("Give a list of UUIDs, not one UUID")
-    succeeded: list[I] = []
-    failed: dict[str, Exception] = {}
-    for uuid in uuids:
-        try:
-            succeeded.append(act(uuid))
-        except (BadHttpRequestError, ValueError) as error:
-            failed[str(uuid)] = error
-    if failed:
-        first = next(iter(failed.values()))
-        message = f"{len(failed)} of {len(failed) + len(succeeded)} task instances failed; the first: {first}"
-        raise PartialFailure(message, succeeded=succeeded, failed=failed)
-    return succeeded

@@ -28,7 +28,7 @@ class BaseTaskType(Limited, Model):
             that it was taken off, each with `id` and `name`.
 
     Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
-    `cpus` and `priority`; see `saltant.models.Limits`.
+    `cpus`, `priority` and `gpus`; see `saltant.models.Limits`.
     """
 
     def __init__(

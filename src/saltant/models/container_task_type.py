@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self, Unpack
 
-from saltant.models._limits import Limits
+from saltant.models._container_options import Contained, ContainerOptions, check_options, limits_of
 from saltant.models.base_task_type import BaseTaskType, BaseTaskTypeManager
 
 
-class ContainerTaskType(BaseTaskType):
+class ContainerTaskType(Contained, BaseTaskType):
     """A container task type.
 
     Attributes:
@@ -29,6 +29,9 @@ class ContainerTaskType(BaseTaskType):
             `shub://vsoch/hello-world` for Singularity.
         container_type (str): `docker` or `singularity`.
         manager (ContainerTaskTypeManager): The manager that made this model.
+
+    How its container is run are attributes too: `pull_policy`, `network`, `container_user`, `read_only_root` and
+    `shm_size`; see `saltant.models.ContainerOptions`.
     """
 
     manager: ContainerTaskTypeManager
@@ -51,6 +54,7 @@ class ContainerTaskType(BaseTaskType):
         manager: ContainerTaskTypeManager,
         **unknown: Any,
     ) -> None:
+        unknown = self._take_options(unknown)
         super().__init__(
             id,
             name,
@@ -92,6 +96,7 @@ class ContainerTaskType(BaseTaskType):
                 self.results_path,
                 self.container_image,
                 self.container_type,
+                **self._options(),
                 **self._limits(self.manager._client),
             )
         )
@@ -117,7 +122,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
         required_arguments: Sequence[str] | None = None,
         required_arguments_default_values: Mapping[str, Any] | None = None,
         extra_data_to_post: Mapping[str, Any] | None = None,
-        **limits: Unpack[Limits],
+        **options: Unpack[ContainerOptions],
     ) -> ContainerTaskType:
         """Create a container task type.
 
@@ -134,7 +139,8 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
             required_arguments: The names of the arguments.
             required_arguments_default_values: The default values of arguments.
             extra_data_to_post: More fields for the server.
-            limits: How long, how often and with how much its instances may run: see `saltant.models.Limits`.
+            options: How its containers are run, and how long, how often and with how much: see
+                `saltant.models.ContainerOptions` and `saltant.models.Limits`.
 
         Raises:
             BadRequest: The server refuses it.
@@ -148,11 +154,12 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
             required_arguments,
             required_arguments_default_values,
             extra_data_to_post,
-            limits,
+            limits_of(options),
             logs_path=logs_path,
             results_path=results_path,
             container_image=container_image,
             container_type=container_type,
+            **check_options(options, self._client),
         )
         return self._create(data)
 
@@ -170,7 +177,7 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
         container_image: str,
         container_type: str,
         extra_data_to_put: Mapping[str, Any] | None = None,
-        **limits: Unpack[Limits],
+        **options: Unpack[ContainerOptions],
     ) -> ContainerTaskType:
         """Set all of a task type; None empties a list, a dict or a path. See `create`.
 
@@ -187,10 +194,11 @@ class ContainerTaskTypeManager(BaseTaskTypeManager[ContainerTaskType]):
             required_arguments,
             required_arguments_default_values,
             extra_data_to_put,
-            limits,
+            limits_of(options),
             logs_path=logs_path,
             results_path=results_path,
             container_image=container_image,
             container_type=container_type,
+            **check_options(options, self._client),
         )
         return self._save("PUT", id, data)

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from saltant.server.admin_site import AuditedAdmin, ReadOnlyAdmin, actor
 from saltant.server.admin_type_form import TypeForm
+from saltant.server.api.container_fields import CONTAINER
 from saltant.server.tasks import services
 from saltant.server.tasks.models import LIMITS, TaskAttempt, TaskInstance, TaskQueue, TaskType, TaskWhitelist
 
@@ -25,7 +26,7 @@ class TaskTypeAdmin(AuditedAdmin):
         (None, {"fields": ["task_class", "name", "user", "description", "command_to_run"]}),
         ("Arguments", {"fields": ["required_arguments", "required_arguments_default_values", "json_file_option"]}),
         ("Environment", {"fields": ["environment_variables"]}),
-        ("Container", {"fields": ["container_type", "container_image", "logs_path", "results_path"]}),
+        ("Container", {"fields": ["container_type", "container_image", "logs_path", "results_path", *CONTAINER]}),
         ("Limits", {"fields": LIMITS}),
     ]
 

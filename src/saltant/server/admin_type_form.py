@@ -5,12 +5,13 @@ from typing import Any, ClassVar
 from django import forms
 from rest_framework.exceptions import ValidationError as ApiError
 
-from saltant.server.api.serializers import ContainerTypeSerializer, ExecutableTypeSerializer
+from saltant.server.api.serializers import ExecutableTypeSerializer
+from saltant.server.api.serializers_v2 import ContainerTypeSerializerV2
 from saltant.server.tasks.models import LIMITS, TaskClass, TaskType
 
 SERIALIZERS: dict[str, Any] = {
     TaskClass.EXECUTABLE: ExecutableTypeSerializer,
-    TaskClass.CONTAINER: ContainerTypeSerializer,
+    TaskClass.CONTAINER: ContainerTypeSerializerV2,
 }
 EMPTY: dict[str, Any] = {
     "environment_variables": [],

@@ -15,12 +15,13 @@ EVERYDAY_THREADS = 16
 BULK_THREADS = 4
 BULK_PAGE = 1000
 FILES = re.compile(r"/api/[a-z]+taskinstances/[^/]+/(?:(?:logs|results)/.+|results\.(?:zip|tar)/?)")
+MANY = re.compile(r"/api/[a-z]+taskinstances/(?:many|clone|terminate)/?")
 PATIENCE = 60.0
 """Seconds that a client may be silent before its request is whole."""
 
 
 class Application:
-    """Runs Django's views in threads; lists of many rows, and files, in a few of their own, so that they starve nobody.
+    """Runs Django's views in threads; what is long, many rows or files, in a few of their own: so it starves nobody.
 
     Clients that wait are the hub's: they hold no thread.
     """
@@ -42,7 +43,8 @@ class Application:
         if serve is not None:
             await serve(scope, receive, send)
             return
-        is_bulk = asks_for_many(scope["query_string"]) or asks_for_files(scope["path"])
+        path = scope["path"]
+        is_bulk = asks_for_many(scope["query_string"]) or asks_for_files(path) or is_about_many(path)
         await (self._bulk if is_bulk else self._everyday)(scope, receive, send)
 
 
@@ -65,3 +67,12 @@ def asks_for_files(path: str) -> bool:
     [False, True, True]
     """
     return FILES.fullmatch(path) is not None
+
+
+def is_about_many(path: str) -> bool:
+    """Whether a path is one at which many instances are made, cloned or terminated.
+
+    >>> [is_about_many(f"/api/executabletaskinstances/{end}") for end in ("many/", "terminate", "x/terminate/")]
+    [True, True, False]
+    """
+    return MANY.fullmatch(path) is not None

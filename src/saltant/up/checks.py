@@ -16,6 +16,7 @@ from saltant.config import Settings
 from saltant.serving.checks import check_files, check_https, check_versions
 from saltant.up.folder import DataFolder
 from saltant.worker.checks import check_disk, check_launcher, check_run_as, check_writable
+from saltant.worker.engine_checks import engine_parts
 
 DRIFT = 1.0
 """Seconds by which clocks may differ."""
@@ -37,6 +38,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
         Part("versions", check_versions),
         Part("server", lambda: check_server(folder)),
         Part("launcher", lambda: check_launcher(settings.run_as)),
+        *engine_parts(settings),
     ]
     return run_parts(parts)
 

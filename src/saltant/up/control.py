@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from saltant.files import LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
@@ -13,6 +14,11 @@ from saltant.workers import Announcement, Orders
 
 class LocalControl:
     """Calls the services directly."""
+
+    @cached_property
+    def server(self) -> str:
+        """What tells this server from others."""
+        return services.server_identity()
 
     def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
         """Say what the worker is. It is nobody's, whoever had its name before."""
@@ -26,6 +32,10 @@ class LocalControl:
     def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
         """Renew leases; returns what to do."""
         return services.heartbeat(worker, running)
+
+    def live(self, attempts: Collection[Attempt]) -> Collection[Attempt]:
+        """Which of `attempts` hold a lease."""
+        return services.live(attempts)
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end."""

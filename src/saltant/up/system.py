@@ -120,10 +120,10 @@ class System:
 
     def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: Control) -> Worker:
         try:
-            tools = make_tools(data_dir, self._settings)
+            machine, name = this_machine(), socket.gethostname()
+            tools = make_tools(data_dir, self._settings, worker=name, server=lambda: control.server, gpus=machine.gpus)
             runners = make_runners(tools)
-            name = socket.gethostname()
-            said = this_machine().announce(
+            said = machine.announce(
                 name,
                 identity=identity_of(data_dir),
                 queues=self._queues,
@@ -139,6 +139,7 @@ class System:
             runners=runners,
             heartbeat_seconds=self._settings.lease / 4,
             kill_grace=self._settings.kill_grace,
+            engines_seconds=self._settings.engines_every,
             shipping=Shipping(control, name, tools.folders, keep_days=self._settings.keep_local),
         )
 

@@ -36,7 +36,7 @@ class BrokerSource:
     Args:
         url: where the broker is.
         queues: the saltant queues it serves.
-        kinds: the kinds of jobs it takes tickets for.
+        kinds: the kinds of jobs it takes tickets for, until `refresh` says others.
         slots: how many slots there are; what counts is how many of them wait.
         ca: a file of certificates that the broker's must be signed with; empty: the system's.
         on_cancel: told which instance is to be looked into, from a thread of the source.
@@ -56,13 +56,15 @@ class BrokerSource:
         on_cancel: Callable[[UUID], None],
     ) -> None:
         self._broker = Broker.from_url(url, ca)
-        self._lanes = list(dict.fromkeys(lane(queue, kind) for queue in queues for kind in Kind if kind in kinds))
+        self._queues = list(dict.fromkeys(queues))
+        self._lanes = self._lanes_of(kinds)
         self._on_cancel = on_cancel
         self._back = CeleryEngine(url, ca=ca)  # carries tickets that are given back
         self._outage = Outage(self._broker)
         self._closed = threading.Event()
         self._turn = threading.Lock()  # guards the link; held by the slot that reads
         self._link: TicketLink | None = None
+        self._linked_lanes: list[str] = []
         self._delay = 0.0
         self._next_try = 0.0
         self._count = threading.Lock()
@@ -78,7 +80,7 @@ class BrokerSource:
             thread.start()
 
     def take(self, queues: Collection[str] | None, kinds: Collection[Kind], timeout: float | None) -> Ticket | None:
-        """The next ticket; None after `timeout` seconds, or when closed. What it serves was said when it was made."""
+        """The next ticket; None after `timeout` seconds, or when closed. What it serves was said before."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._count:
             self._waiting += 1
@@ -97,6 +99,10 @@ class BrokerSource:
             if ticket is None:
                 with self._count:
                     self._waiting -= 1
+
+    def refresh(self, kinds: Collection[Kind]) -> None:
+        """Take tickets of `kinds` from now on. What is on its way of others goes back to its queue."""
+        self._lanes = self._lanes_of(kinds)
 
     def give_back(self, ticket: Ticket) -> None:
         """Send the ticket again, for whichever worker has a free slot."""
@@ -127,6 +133,9 @@ class BrokerSource:
                     self._closed.wait(min(left, max(0.0, self._next_try - time.monotonic())))
                     continue
                 ticket = link.next(left)
+                if ticket is not None and self._linked_lanes is not self._lanes:
+                    self._let_go()  # it may be of a kind that cannot be run any more
+                    continue
             except Unreadable as error:
                 log.warning("A message on a queue of the broker was dropped: %s.", error)
                 self._let_go()
@@ -151,9 +160,15 @@ class BrokerSource:
 
     def _linked(self) -> TicketLink | None:
         """The connection; None while it is too early to try again."""
+        if self._linked_lanes is not self._lanes:
+            self._let_go()
         if self._link is None and time.monotonic() >= self._next_try:
-            self._link = TicketLink(self._broker, self._lanes)
+            self._linked_lanes = self._lanes
+            self._link = TicketLink(self._broker, self._linked_lanes)
         return self._link
+
+    def _lanes_of(self, kinds: Collection[Kind]) -> list[str]:
+        return [lane(queue, kind) for queue in self._queues for kind in Kind if kind in kinds]
 
     def _let_go(self) -> None:
         """Close the connection, as no slot waits: what is on its way goes back to its queue."""

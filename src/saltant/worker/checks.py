@@ -15,6 +15,7 @@ from saltant.folders import LOCK
 from saltant.worker.assembly import IDENTITY
 from saltant.worker.cgroups import Cgroups
 from saltant.worker.contact import Contact
+from saltant.worker.engine_checks import engine_parts
 from saltant.worker.launch import Launch, Launcher
 from saltant.worker.run_as import RunAs
 
@@ -45,6 +46,7 @@ def run_checks(settings: Settings, folder: Path) -> Iterator[Check]:
         Part("run-as", lambda: check_run_as(folder, settings.run_as)),
         Part("launcher", lambda: check_launcher(settings.run_as)),
         Part("limits", lambda: check_limits(folder)),
+        *engine_parts(settings),
     ]
     return run_parts(parts, "worker/")
 

@@ -24,7 +24,7 @@ class Heart:
 
     Args:
         control: the server.
-        said: what the worker is.
+        said: what the worker is; asked for each time that it is announced.
         running: what runs, or is not reported yet.
         pending: ends of an earlier life that are not reported yet.
         interval: seconds between heartbeats.
@@ -37,7 +37,7 @@ class Heart:
         self,
         *,
         control: Control,
-        said: Announcement,
+        said: Callable[[], Announcement],
         running: Callable[[], list[Running]],
         pending: Callable[[], Collection[Attempt]],
         interval: Callable[[], float],
@@ -56,6 +56,8 @@ class Heart:
         self._to_look = threading.Event()
         self._trouble = Rarely(log)
         self._refusal = Rarely(log)
+        self._worker = said().worker
+        self._is_other = False  # than it was announced
         self._is_draining = False
         self._is_draining_told = False
         self.is_announced = False
@@ -69,12 +71,18 @@ class Heart:
         self._is_draining = True
         self._to_look.set()
 
+    def say_again(self) -> None:
+        """Announce the worker anew soon: it is other than it was."""
+        self._is_other = True
+        self._to_look.set()
+
     def announce(self, is_wanted: Callable[[], bool]) -> None:
         """Announce the worker at its start, however long that takes, as long as it `is_wanted`. Raises Refused."""
         delay = _FIRST_DELAY
         while is_wanted():
             try:
-                self._control.announce(self._said, self._pending())
+                self._is_other = False
+                self._control.announce(self._said(), self._pending())
             except Refused:
                 raise
             except Exception as error:
@@ -109,7 +117,7 @@ class Heart:
         told |= {each.attempt: each.started for each in running}
         asked = time.monotonic()
         try:
-            orders = self._control.heartbeat(self._said.worker, told)
+            orders = self._control.heartbeat(self._worker, told)
             for each in running:
                 each.renewed = asked
                 if each.attempt in orders.to_end:
@@ -117,20 +125,24 @@ class Heart:
         finally:
             for each in running:
                 each.check()
-        if orders.announce:
+        if orders.announce or self._is_other:
+            self._is_other = False
             self._announce_again()
         if orders.drain:
             self._on_drain()
         if self._is_draining and not self._is_draining_told:
-            self._control.leave(self._said.worker, draining=True)
+            self._control.leave(self._worker, draining=True)
             self._is_draining_told = True
 
     def _announce_again(self) -> None:
-        """The server does not know this worker any more. What runs goes on, also where it is refused."""
+        """The server does not know this worker, or not as it is now. What runs goes on, also where it is refused."""
         try:
-            self._control.announce(self._said, None)
+            self._control.announce(self._said(), None)
         except Refused as refused:
             self._refusal.warn(str(refused))
+        except Exception:
+            self._is_other = True
+            raise
         else:
             self._is_draining_told = False
 
@@ -139,6 +151,6 @@ class Heart:
         if not self.is_announced:
             return
         try:
-            self._control.leave(self._said.worker)
+            self._control.leave(self._worker)
         except Exception as error:
             log.warning("The server could not be told that this worker leaves: %s", error)

@@ -36,6 +36,7 @@ class Launch:
         run_as: who it runs as; None for the worker's own user.
         timeout: seconds after which it is ended; None for no limit.
         cgroups: folders of the cgroups that it is put into.
+        passes_on: whether it passes a SIGTERM on to its processes itself: it alone is sent one then.
     """
 
     argv: list[bytes]
@@ -48,13 +49,15 @@ class Launch:
     run_as: RunAs | None = None
     timeout: float | None = None
     cgroups: Sequence[str] = ()
+    passes_on: bool = False
 
     def pack(self) -> bytes:
         """What the shim is sent."""
         user = None if self.run_as is None else (self.run_as.uid, self.run_as.gid, list(self.run_as.groups))
         folder = os.fsencode(self.folder)
         cgroups = [os.fsencode(each) for each in self.cgroups]
-        return Program(self.argv, self.environment, folder, self.grace, self.umask, user, self.timeout, cgroups).pack()
+        rest = (self.timeout, cgroups, self.passes_on)
+        return Program(self.argv, self.environment, folder, self.grace, self.umask, user, *rest).pack()
 
 
 @dataclass(slots=True)

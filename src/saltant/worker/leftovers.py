@@ -4,7 +4,9 @@ Nothing was stored about those processes. A job's are known by the JOB_LOGS_DIRE
 data folder, and so are their descendants; launcher and shims by SALTANT_LAUNCHER.
 """
 
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +21,7 @@ LAUNCHER_VARIABLE = "SALTANT_LAUNCHER"
 Belongs = Callable[[Mapping[bytes, bytes]], bool]
 
 _PAUSE = 0.02  # seconds
+_FOLDER = re.compile(rb'"workdir":("(?:[^"\\]|\\.)+/work/[0-9a-f-]{36}\.[0-9]+")')
 
 
 def kill_leftovers(data: Path | str, timeout: float = 10.0) -> int:
@@ -94,9 +97,20 @@ def _ancestry() -> set[int]:
 
 
 def environment_of(pid: int) -> dict[bytes, bytes]:
-    """The environment that a process was started with; empty where it cannot be read."""
+    """The environment that a process was started with, its marks at least; empty where it cannot be read."""
     try:
         data = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return {}
-    return dict(part.split(b"=", 1) for part in data.split(b"\0") if b"=" in part)
+    environment = dict(part.split(b"=", 1) for part in data.split(b"\0") if b"=" in part)
+    return _marks_of_container(environment.get(b"ENGINE_CONFIG1", b"")) | environment
+
+
+def _marks_of_container(orders: bytes) -> dict[bytes, bytes]:
+    """The marks of a job whose container Apptainer holds: the process that does keeps its orders alone."""
+    found = _FOLDER.search(orders)
+    if found is None:
+        return {}
+    work = Path(json.loads(found[1]))
+    logs = work.parent.with_name("logs") / work.stem
+    return {b"JOB_UUID": os.fsencode(work.stem), b"JOB_LOGS_DIRECTORY": os.fsencode(logs)}

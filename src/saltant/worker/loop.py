@@ -11,6 +11,7 @@ from saltant.jobs import Attempt, End, Job, Kind, Ticket
 from saltant.reasons import Reason
 from saltant.worker.control import Control
 from saltant.worker.cut_off import CutOff
+from saltant.worker.engines import EVERY, Engines
 from saltant.worker.heart import Heart
 from saltant.worker.reports import Reports
 from saltant.worker.runners.base import Runner
@@ -36,12 +37,14 @@ class Worker:
         said: what it is: its name, queues and slots, and more that only its server needs.
         control: the server.
         source: where tickets come from; closed when the worker stops.
-        runners: how it runs each kind of job; it takes tickets of these kinds, and closes them when it stops.
+        runners: how it runs each kind of job; it takes tickets of those kinds that can be run at the time, announces
+            those, and closes the runners when it stops.
         heartbeat_seconds: how often it renews its leases; asked for each time.
         kill_grace: seconds between SIGTERM and SIGKILL for a job that is terminated.
         stopped: the reason, and a sentence, for what is ended as the worker is stopped.
         spool: where ends are kept that the server has not taken; None: in memory only.
         held: what the spool held at the start.
+        engines_seconds: how often it asks again what can be run.
         shipping: ships what jobs leave; None: it stays where it is. Closed when the worker stops.
         on_ready: called once the server has taken it, before it takes tickets.
     """
@@ -55,6 +58,7 @@ class Worker:
         runners: Mapping[Kind, Runner],
         heartbeat_seconds: float | Callable[[], float] = 10.0,
         kill_grace: float = 5.0,
+        engines_seconds: float = EVERY,
         stopped: tuple[Reason, str] = (Reason.SERVER_STOPPED, ""),
         spool: Spool | None = None,
         held: Mapping[Attempt, End] | None = None,
@@ -82,10 +86,17 @@ class Worker:
         self._ended = threading.Event()
         self._deadlines = (float("inf"), float("inf"), float("inf"))
         self._reports = Reports(control, said.worker, spool, dict(held or {}), self._abandoned, shipping)
+        self._engines = Engines(
+            self._runners,
+            on_change=self._on_engines,
+            are_live=control.live,
+            knows_server=lambda: bool(control.server),
+            every=engines_seconds,
+        )
         self._cut_off = CutOff(self._all_running, kill_grace)
         self._heart = Heart(
             control=control,
-            said=said,
+            said=lambda: replace(said, kinds=list(self._engines)),
             running=self._all_running,
             pending=lambda: self._reports.pending,
             interval=heartbeat_seconds if callable(heartbeat_seconds) else lambda: heartbeat_seconds,
@@ -95,6 +106,7 @@ class Worker:
         )
         threads = {f"saltant-slot-{number}": self._slot for number in range(said.slots)}
         threads |= {"saltant-heartbeat": self._live, "saltant-cut-off": self._cut_off.watch}
+        threads |= {"saltant-engines": self._watch_engines}
         if held:
             threads["saltant-reports"] = self._report_held
         self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in threads.items()]
@@ -178,6 +190,7 @@ class Worker:
         self._abandoned.set()
         self._heart.look()
         self._cut_off.close()
+        self._engines.close()
         for runner in self._runners.values():
             runner.close(max(0.5, self._deadlines[2] - time.monotonic()))
         if not self._ended.is_set():
@@ -208,6 +221,7 @@ class Worker:
     def _live(self) -> None:
         """The heartbeat's thread: the worker's announcement, and its beats."""
         try:
+            self._engines.look()
             self._heart.announce(lambda: not self._stopping)
             if self._heart.is_announced:
                 if self._shipping is not None:
@@ -225,6 +239,16 @@ class Worker:
         finally:
             self._announced.set()
         self._heart.beat()
+
+    def _watch_engines(self) -> None:
+        self._announced.wait()
+        if self._heart.is_announced:
+            self._engines.watch()
+
+    def _on_engines(self) -> None:
+        """Other kinds of jobs can be run than before."""
+        self._source.refresh(self._engines)
+        self._heart.say_again()
 
     def _report_held(self) -> None:
         try:
@@ -248,7 +272,7 @@ class Worker:
             self._announced.wait()
             while not self._stopping:
                 try:
-                    ticket = self._source.take(self._queues, self._runners, None)
+                    ticket = self._source.take(self._queues, self._engines, None)
                 except Exception:
                     log.exception("No ticket could be taken.")
                     self._abandoned.wait(1.0)
@@ -273,6 +297,9 @@ class Worker:
             self._release(ticket.attempt)
 
     def _serve_once(self, ticket: Ticket) -> None:
+        if ticket.kind in self._runners and not self._engines.can_run(ticket.kind):
+            self._source.give_back(ticket)  # its engine is away: it waits, here or elsewhere, for one
+            return
         looks = self._looks
         claimed = self._claim(ticket)
         if claimed is None:
@@ -292,6 +319,8 @@ class Worker:
         try:
             end = self._run(job, running)
             running.is_over = True
+            if end.reason is Reason.ENGINE_UNAVAILABLE:
+                self._engines.doubt(job.kind)
             self._reports.report(job.attempt, end)
         finally:
             with self._changed:

@@ -28,7 +28,7 @@ def to_end(outcome: Outcome, ordered: Reason | None, job: Job, usage: Usage | No
         return End(reason, message, finished=outcome.finished)
     usage = usage or Usage()
     exit_code, signum = _decode(outcome.status)
-    told = _tell(exit_code, signum)
+    told = tell(exit_code, signum)
     if outcome.status is None:
         # A shim that is killed may have started its program, and not have told.
         failed_to_start = outcome.broken and outcome.started is None
@@ -43,7 +43,7 @@ def to_end(outcome: Outcome, ordered: Reason | None, job: Job, usage: Usage | No
         message = f"{why}, and {told}."
     elif usage.oom_kills and exit_code != 0:
         reason = Reason.OUT_OF_MEMORY
-        message = f"It needed more memory than its limit of {_size(job.memory)}: its program {told}."
+        message = f"It needed more memory than its limit of {size(job.memory)}: its program {told}."
     elif signum is not None:
         reason = Reason.KILLED
         message = f"Its program {told}."
@@ -69,7 +69,8 @@ def _decode(status: int | None) -> tuple[int | None, int | None]:
     return (code, None) if code >= 0 else (None, -code)
 
 
-def _tell(exit_code: int | None, signum: int | None) -> str:
+def tell(exit_code: int | None, signum: int | None) -> str:
+    """What a program did: in a sentence, after the program."""
     if signum is None:
         return f"exited with code {exit_code}"
     try:
@@ -78,7 +79,7 @@ def _tell(exit_code: int | None, signum: int | None) -> str:
         return f"was killed by signal {signum}"
 
 
-def _size(number: int | None) -> str:
+def size(number: int | None) -> str:
     """Bytes, in the largest unit that says them exactly."""
     if number is None:
         return "its worker's"

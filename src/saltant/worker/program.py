@@ -22,9 +22,10 @@ class Program:
     """What to run, and how. Travels from worker to shim as bytes: words with NUL after each, as execve(2) has them.
 
     `user` None: whoever runs this. `timeout` in seconds, None: no limit. `cgroups`: folders of cgroups that it joins.
+    `passes_on`: it passes a SIGTERM on to its processes itself, who then must not be sent another.
     """
 
-    __slots__ = ("argv", "cgroups", "environment", "folder", "grace", "timeout", "umask", "user")
+    __slots__ = ("argv", "cgroups", "environment", "folder", "grace", "passes_on", "timeout", "umask", "user")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Program:
         user: User | None = None,
         timeout: float | None = None,
         cgroups: list[bytes] | None = None,
+        passes_on: bool = False,
     ) -> None:
         self.argv = argv
         self.environment = environment
@@ -45,12 +47,13 @@ class Program:
         self.user = user
         self.timeout = timeout
         self.cgroups = cgroups or []
+        self.passes_on = passes_on
 
     def pack(self) -> bytes:
         """The program as bytes. ValueError if one of its words has a NUL."""
         user = b"" if self.user is None else b"%d %d %b" % (*self.user[:2], b" ".join(b"%d" % g for g in self.user[2]))
         timeout = b"" if self.timeout is None else b"%f" % self.timeout
-        counts = b"%d %d" % (len(self.cgroups), len(self.environment))
+        counts = b"%d %d %d" % (self.passes_on, len(self.cgroups), len(self.environment))
         head = [self.folder, b"%f" % self.grace, b"%d" % self.umask, user, timeout, counts]
         words = [*head, *self.cgroups, *self.environment, *self.environment.values(), *self.argv]
         data = b"\0".join(words)
@@ -62,7 +65,7 @@ class Program:
     def unpack(cls, data: bytes) -> "Program":
         """The program of these bytes."""
         folder, grace, umask, user, timeout, counts, *words = data.split(b"\0")
-        c, n = map(int, counts.split())
+        passes_on, c, n = map(int, counts.split())
         uid, gid, *groups = map(int, user.split()) if user else (0, 0)
         return cls(
             argv=words[c + 2 * n :],
@@ -73,6 +76,7 @@ class Program:
             user=(uid, gid, groups) if user else None,
             timeout=float(timeout) if timeout else None,
             cgroups=words[:c],
+            passes_on=bool(passes_on),
         )
 
 

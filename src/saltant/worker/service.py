@@ -19,7 +19,7 @@ from saltant.worker.control.http import HttpControl
 from saltant.worker.home import DRAIN, CannotWork, WorkerHome
 from saltant.worker.loop import Worker
 from saltant.worker.machine import this_machine
-from saltant.worker.runners import RUNNERS, make_runners
+from saltant.worker.runners import make_runners
 from saltant.worker.shipping import Shipping
 
 log = logging.getLogger("saltant.worker")
@@ -92,12 +92,13 @@ class Service:
             source = BrokerSource(
                 settings.broker_url,
                 queues=plan.queues,
-                kinds=list(RUNNERS),
+                kinds=(),  # until its engines are asked
                 slots=plan.slots,
                 ca=settings.broker_ca,
                 on_cancel=lambda uuid: worker.look_into(uuid),
             )
-            tools = make_tools(home.path, settings)
+            machine = this_machine(plan.cpus, plan.memory)
+            tools = make_tools(home.path, settings, worker=plan.name, server=lambda: control.server, gpus=machine.gpus)
             runners = make_runners(tools)
         except (OSError, ValueError) as error:
             raise CannotWork(str(error)) from None
@@ -105,7 +106,7 @@ class Service:
             log.warning(
                 "The token goes to %s unencrypted: use https:// where others share the network.", control.shown_url
             )
-        said = this_machine(plan.cpus, plan.memory).announce(
+        said = machine.announce(
             plan.name, identity=home.identity, queues=plan.queues, slots=plan.slots, kinds=list(runners)
         )
 
@@ -125,6 +126,7 @@ class Service:
             runners=runners,
             heartbeat_seconds=lambda: control.lease / 4,
             kill_grace=settings.kill_grace,
+            engines_seconds=settings.engines_every,
             stopped=STOPPED,
             spool=home.spool,
             held=home.held,

@@ -146,11 +146,17 @@ class Watch:
     def terminate(self, before: int) -> int:
         """SIGTERM to all who were started before a time, once each; SIGCONT, as a stopped one would not hear it."""
         told = 0
-        for seen in list(self.tree()):
+        for seen in list(self.listeners()):
             if seen.start < before and (seen.pid, seen.start) not in self.terminated:
                 self.terminated.add((seen.pid, seen.start))
                 told += processes.send(seen, signal.SIGTERM, signal.SIGCONT)
         return told
+
+    def listeners(self) -> Iterator[processes.Seen]:
+        """Who is to be sent SIGTERM."""
+        if self.program.passes_on and self.status is None:
+            return (seen for seen in [processes.look(self.main)] if seen is not None)
+        return self.tree()
 
     def tree(self) -> Iterator[processes.Seen]:
         """All living processes of the job."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from saltant.server.api.container_fields import CONTAINER
 from saltant.server.tasks.models import LIMITS, TaskInstance
 from tests.integration.conftest import V2, Client, World
 
@@ -18,6 +19,7 @@ ALL = {
     "memory": 2**30,
     "cpus": 0.5,
     "priority": 9,
+    "gpus": 2,
 }
 NONE = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0, "priority": 5}
 
@@ -49,7 +51,8 @@ def test_on_types(owner: Client, world: World, send: str, task_class: str) -> No
     assert limits(made) == ALL
     one = f"{path}{made['id']}/"
     assert limits(owner.get2(one).json()) == ALL
-    assert list(owner.get(one).json()) == list(made)[: -len(LIMITS)]
+    more = len(LIMITS) + (len(CONTAINER) if task_class == "container" else 0)
+    assert list(owner.get(one).json()) == list(made)[:-more]
     kept = getattr(owner, send)("PUT", one, body | NONE | {"max_attempts": 7, "timeout": -1})
     assert kept.status_code == 200, "version 1 does not look at them"
     assert limits(owner.get2(one).json()) == ALL
@@ -108,6 +111,9 @@ def test_on_instances_they_win_over_those_of_the_type(owner: Client, world: Worl
         ("priority", 10, "less than or equal to 9"),
         ("priority", 1.5, "valid integer"),
         ("priority", None, ""),
+        ("gpus", 0, "greater than or equal to 1"),
+        ("gpus", 1001, "less than or equal to 1000"),
+        ("gpus", "all", "valid integer"),
     ],
 )
 def test_what_cannot_be(owner: Client, world: World, send: str, name: str, value: Any, words: str) -> None:

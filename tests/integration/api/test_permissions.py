@@ -43,11 +43,27 @@ MATRIX = {
     "queue-list": ("taskqueues/", {"GET": READ, "POST": CREATE}, {"name": "{role}"}),
     "queue-detail": ("taskqueues/{queue}/", {"GET": READ, "PUT": QUEUE, "PATCH": QUEUE}, {"name": "{role}"}),
     "user-list": ("users/", {"GET": READ}, {}),
+    "user-me": ("me/", {"GET": READ}, {}),
     "user-detail": ("users/owner/", {"GET": READ, "PATCH": ADMIN}, {"max_running": "1"}),
     "executable-instance-list": (
         "executabletaskinstances/",
         {"GET": READ, "POST": CREATE},
         {"task_queue": "{queue}", "task_type": "{executable}", "arguments": '{{"text": ""}}'},
+    ),
+    "executable-instance-many": (
+        "executabletaskinstances/many/",
+        {"POST": READ},
+        {"instances": '[{{"task_queue": {queue}, "task_type": {executable}, "arguments": {{"text": ""}}}}]'},
+    ),
+    "executable-instance-clone-many": (
+        "executabletaskinstances/clone/",
+        {"POST": READ},
+        {"uuids": '["{instance}"]'},
+    ),
+    "executable-instance-terminate-many": (
+        "executabletaskinstances/terminate/",
+        {"POST": READ},
+        {"uuids": '["{instance}"]'},
     ),
     "executable-instance-detail": ("executabletaskinstances/{instance}/", {"GET": READ}, {}),
     "executable-instance-attempts": ("executabletaskinstances/{instance}/attempts/", {"GET": READ}, {}),
@@ -64,6 +80,9 @@ MATRIX = {
         {"GET": READ, "POST": CREATE},
         {"task_queue": "{queue}", "task_type": "{container}"},
     ),
+    "container-instance-many": ("containertaskinstances/many/", {"POST": READ}, {"instances": "[0]"}),
+    "container-instance-clone-many": ("containertaskinstances/clone/", {"POST": READ}, {"uuids": '["x"]'}),
+    "container-instance-terminate-many": ("containertaskinstances/terminate/", {"POST": READ}, {"uuids": '["x"]'}),
     "container-instance-detail": ("containertaskinstances/{container_instance}/", {"GET": READ}, {}),
     "container-instance-attempts": ("containertaskinstances/{container_instance}/attempts/", {"GET": READ}, {}),
     "container-instance-logs": ("containertaskinstances/{container_instance}/logs/", {"GET": READ}, {}),
@@ -85,10 +104,13 @@ WORKERS = {"worker": 403, "other_worker": 403}
 ONLY_IN_2 = {("user-detail", "PATCH")}
 """What version 1 does not have, at paths that it has."""
 
-CONTROL = ["announce", "claim", "heartbeat", "finish", "leave"]
+CONTROL = ["announce", "claim", "heartbeat", "finish", "exchange", "leave", "live"]
 """What workers say, and nobody else."""
 FILES = ["logs", "offer", "data"]
 """Likewise, with bodies of their own: `tests/integration/files/test_endpoints.py`."""
+
+OWN = {"own-tokens", "own-token"}
+"""What is one's own alone: `test_own_tokens.py`."""
 
 OPEN = {
     "token": ("/api/token/", "POST", 400),
@@ -149,7 +171,7 @@ def test_no_endpoint_is_without_a_row() -> None:
     names = list(names_in(urlpatterns))
     assert len(names) == len(set(names))
     control = {f"control-{act}" for act in [*CONTROL, *FILES, "greeting"]}  # the latter: test_worker_greeting.py
-    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys() | control
+    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys() | OWN | control
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

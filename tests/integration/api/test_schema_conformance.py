@@ -132,3 +132,7 @@ def point_at(case: Any, world: World) -> None:
     if isinstance(case.body, dict):
         ids = {"task_type": task_type.pk, "task_queue": world.queue.pk, "whitelists": [world.whitelist.pk]}
         case.body |= {name: value for name, value in ids.items() if name in case.body}
+        if isinstance(items := case.body.get("instances"), list):
+            case.body["instances"] = [each | ids if isinstance(each, dict) else each for each in items]
+        if isinstance(uuids := case.body.get("uuids"), list):
+            case.body["uuids"] = [str(instance.uuid), *uuids[1:]]

@@ -26,6 +26,7 @@ ADDED = [
     "signal",
     "cpu_seconds",
     "peak_memory",
+    "image_digest",
     "waiting",
     "cancelled_by",
     "datetime_changed",
@@ -37,6 +38,7 @@ ADDED = [
     "memory",
     "cpus",
     "priority",
+    "gpus",
 ]
 NO_LIMITS = dict.fromkeys(LIMITS) | {"max_attempts": 1, "retry_on": "lost", "retry_delay": 5.0, "priority": 5}
 UNSAID = dict.fromkeys(key for key in ADDED if key != "datetime_changed")
@@ -85,6 +87,7 @@ def test_one_that_ended(owner: Client, world: World) -> None:
         signal=9,
         cpu_seconds=1e-05,
         peak_memory=2**40,
+        image_digest="sha256:ab",
     )
     TaskAttempt.objects.bulk_create([lost, killed])
     assert added(owner, world) == {
@@ -97,6 +100,7 @@ def test_one_that_ended(owner: Client, world: World) -> None:
         "signal": 9,
         "cpu_seconds": 1e-05,
         "peak_memory": 2**40,
+        "image_digest": "sha256:ab",
         "waiting": None,
         "cancelled_by": None,
         **NO_LIMITS,
@@ -150,7 +154,14 @@ def test_attempts(owner: Client, world: World, django_assert_num_queries: Any) -
     path = f"{PATH}{world.instance.uuid}/attempts/"
     assert owner.get(path).content == b"[]"
     run(world)
-    end = End(Reason.EXITED, exit_code=3, finished=datetime(2030, 1, 1, tzinfo=UTC), cpu_seconds=0.5, peak_memory=2**33)
+    end = End(
+        Reason.EXITED,
+        exit_code=3,
+        finished=datetime(2030, 1, 1, tzinfo=UTC),
+        cpu_seconds=0.5,
+        peak_memory=2**33,
+        image_digest="sha256:ab",
+    )
     assert services.finish(Attempt(world.instance.uuid, 1), "w", end)
     TaskAttempt.objects.create(
         instance=world.instance, number=2, worker="second", datetime_claimed=datetime(2030, 1, 2, tzinfo=UTC)
@@ -170,7 +181,9 @@ def test_attempts(owner: Client, world: World, django_assert_num_queries: Any) -
         "signal": None,
         "cpu_seconds": 0.5,
         "peak_memory": 2**33,
+        "image_digest": "sha256:ab",
     }
+    assert second["image_digest"] is None
     assert (second["number"], second["reason"], second["datetime_finished"]) == (2, None, None)
     assert owner.get(path.replace("executable", "container")).status_code == 404
     assert owner.get(f"{PATH}x/attempts/").status_code == 404

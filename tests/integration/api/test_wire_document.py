@@ -1,12 +1,14 @@
 """`docs/wire-v2.md` says what the server does, and what its OpenAPI document says."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from saltant.reasons import Reason
+from saltant.server.api.container_fields import CONTAINER, ContainerFields
 from saltant.server.api.limits import LimitFields
 from saltant.server.api.openapi.document import document
 from saltant.server.tasks.models import LIMITS, TaskType
@@ -49,17 +51,24 @@ def test_every_added_key_is_described_in_order(title: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ExecutableType", "ContainerType"])
-def test_limits(name: str) -> None:
+def test_keys_of_types(name: str) -> None:
     one, two = properties("1", name), properties("2", name)
-    assert list(two) == [*one, *LIMITS]
-    rows = section("Limits")
-    assert [row[0] for row in rows] == [f"`{key}`" for key in LIMITS]
-    fields = LimitFields().fields
+    assert list(two) == [*one, *(CONTAINER if name == "ContainerType" else ()), *LIMITS]
+
+
+@pytest.mark.parametrize(
+    ("title", "keys", "serializer"),
+    [("Limits", LIMITS, LimitFields), ("Container task types", CONTAINER, ContainerFields)],
+)
+def test_what_types_take(title: str, keys: Sequence[str], serializer: type[Any]) -> None:
+    rows = section(title)
+    assert [row[0] for row in rows] == [f"`{key}`" for key in keys]
+    fields = serializer().fields
     for key, may_be, _ in rows:
         field = fields[key.strip("`")]
         assert may_be.startswith("null, or ") == field.allow_null
         default = TaskType._meta.get_field(key.strip("`")).default
-        said = f"{default:g}" if isinstance(default, float) else str(default)
+        said = f"{default:g}" if isinstance(default, float) else str(default).lower() or "empty"
         assert field.allow_null or re.search(rf"\b{said}`? by default$", may_be)
 
 
@@ -91,5 +100,5 @@ def test_every_reason_is_described() -> None:
 def test_every_path_of_version_2_is_described() -> None:
     for path in document("2")["paths"]:
         last = path.rstrip("/").split("/")[-1]
-        if last in ("attempts", "add", "remove", "drain", "workers", "schema", "wait", "events"):
+        if last in ("attempts", "add", "remove", "drain", "workers", "schema", "wait", "events", "many"):
             assert re.search(rf"[/ ]{last}/", TEXT)

@@ -63,7 +63,8 @@ def test_a_job_from_its_claim_to_its_end(cast: Cast, world: World) -> None:
     said = say(cast.worker, "announce", announcement(cpus=4, memory=2**33, gpus=["A100"]))
     assert said.status_code == 200
     answer = said.json()
-    assert set(answer) == {"time", "lease", "version"}
+    assert set(answer) == {"time", "lease", "version", "server"}
+    assert answer["server"] == services.server_identity()
     assert (answer["lease"], answer["version"]) == (60.0, worker_rights.version())
     assert abs(datetime.fromisoformat(answer["time"]) - timezone.now()) < timedelta(seconds=60)
     worker = Worker.objects.get(name=NAME)
@@ -93,6 +94,30 @@ def test_a_job_from_its_claim_to_its_end(cast: Cast, world: World) -> None:
     assert Worker.objects.get(name=NAME).draining
     assert say(cast.worker, "leave", {"worker": NAME, "draining": False}).json() == {}
     assert Worker.objects.get(name=NAME).datetime_left is not None
+
+
+def test_ends_and_claims_in_one_request(cast: Cast, world: World) -> None:
+    say(cast.worker, "announce", announcement())
+    one, two = make(world), make(world)
+    say(cast.worker, "claim", {"worker": NAME, "tickets": [ticket(one)]})
+    end = protocol.end_to_json(End(Reason.EXITED, exit_code=0))
+    ends = [protocol.attempt_to_json(Attempt(one.uuid, 1)) | {"end": end}]
+    answer = say(cast.worker, "exchange", {"worker": NAME, "ends": ends, "tickets": [ticket(two)]}).json()
+    assert answer["accepted"] == [True]
+    assert [job["attempt"]["uuid"] for job in answer["jobs"]] == [str(two.uuid)]
+
+
+def test_what_is_live(cast: Cast, world: World) -> None:
+    """Asked for what was found on a machine, whichever worker's it was."""
+    announced(cast.worker)
+    running, waiting = make(world), make(world)
+    assert say(cast.worker, "claim", {"worker": NAME, "tickets": [ticket(running)]}).json()["jobs"] != [None]
+    asked = [Attempt(running.uuid, 1), Attempt(running.uuid, 2), Attempt(waiting.uuid, 1), Attempt(uuid4(), 1)]
+    answer = say(cast.worker, "live", protocol.attempts_to_json(asked))
+    assert protocol.attempts_from_json(answer.json()) == [Attempt(running.uuid, 1)]
+    services.finish(Attempt(running.uuid, 1), NAME, End(Reason.EXITED, exit_code=0))
+    assert say(cast.worker, "live", protocol.attempts_to_json(asked)).json() == {"attempts": []}
+    assert say(cast.owner, "live", protocol.attempts_to_json(asked)).status_code == 403
 
 
 def test_a_restart_tells_what_is_held(cast: Cast, world: World) -> None:
@@ -246,7 +271,7 @@ def test_keys_that_open_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"NaN", b'{"worker": 1e999}', b"[" * 5000, b"null", b"[]", b'""'])
-@pytest.mark.parametrize("act", ["announce", "claim", "heartbeat", "finish", "leave"])
+@pytest.mark.parametrize("act", ["announce", "claim", "heartbeat", "finish", "exchange", "leave", "live"])
 def test_bodies_that_cannot_be_read(cast: Cast, act: str, body: bytes) -> None:
     answer = cast.worker.generic("POST", f"/api/worker/{act}", body, "application/json")
     assert answer.status_code == 400
@@ -292,6 +317,7 @@ def test_no_body_breaks_the_server(cast: Cast, world: World, data: st.DataObject
         "heartbeat": {"worker": NAME, "running": [attempt | {"started": NOW}], "time": NOW},
         "finish": {"worker": NAME, "ends": [attempt | {"end": end}]},
         "leave": {"worker": NAME, "draining": True},
+        "live": {"attempts": [attempt]},
     }
     act = data.draw(st.sampled_from(sorted(whole)))
     said = json.loads(json.dumps(whole[act]))

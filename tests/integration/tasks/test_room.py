@@ -84,6 +84,34 @@ def test_a_worker_runs_no_more_than_it_has(lab: Lab) -> None:
     assert take(lab) == Attempt(instances[3].uuid, 1)
 
 
+def test_gpus_are_counted_and_a_worker_without_any_gets_no_such_job(lab: Lab) -> None:
+    announce("w0")
+    instances = [submit(lab, gpus=2), submit(lab, gpus=1)]
+    assert (take(lab, "w0"), take(lab, "w0")) == (None, None)
+    assert why(instances[0]) == "It asks for 2 GPUs: no worker of the queue 'queue' has so much."
+    assert why(instances[1]) == "It asks for 1 GPU: no worker of the queue 'queue' has so much."
+    announce("w1", gpus=["A100", "A100"])
+    first = take(lab)
+    assert first == Attempt(instances[0].uuid, 1)
+    assert lab.ticket() is None
+    assert why(instances[1]) == "It waits for others to end: it asks for 1 GPU."
+    services.finish(first, "w1", DONE)
+    assert take(lab) == Attempt(instances[1].uuid, 1)
+
+
+def test_room_on_a_worker_without_the_engine_is_none(lab: Lab) -> None:
+    services.announce(Announcement(worker="d", kinds=[Kind.DOCKER], slots=9, cpus=1), ())
+    TaskInstance.objects.filter(pk=submit(lab, cpus=1).pk).update(kind=Kind.DOCKER)
+    assert take(lab, "d") is not None
+    waits = submit(lab, cpus=1)
+    TaskInstance.objects.filter(pk=waits.pk).update(kind=Kind.DOCKER)
+    assert take(lab, "d") is None, "it is held back"
+    announce(cpus=8)
+    assert lab.ticket() is None, "a ticket that no worker with room takes would be held back for ever"
+    services.announce(Announcement(worker="e", kinds=[Kind.DOCKER], slots=9, cpus=1), ())
+    assert take(lab, "e") == Attempt(waits.uuid, 1)
+
+
 def test_tenths_of_a_processor_add_up(lab: Lab) -> None:
     announce(cpus=1)
     for _ in range(10):

@@ -11,6 +11,7 @@ import saltant
 
 NAMES = [
     "AuthenticationError",
+    "BadConfigError",
     "BadEnvironmentError",
     "BadHttpRequestError",
     "BadRequest",
@@ -18,6 +19,7 @@ NAMES = [
     "Client",
     "Conflict",
     "ConnectionFailed",
+    "ManyFailed",
     "NotFound",
     "PartialFailure",
     "PermissionDenied",
@@ -37,8 +39,10 @@ NAMES = [
     "client",
     "constants",
     "exceptions",
+    "from_config",
     "from_env",
     "models",
+    "sweep",
 ]
 
 MANAGERS = {

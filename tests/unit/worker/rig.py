@@ -73,6 +73,8 @@ def shim_of(uuid: UUID) -> int:
 class Server:
     """Control and Source in memory."""
 
+    server = "rig"
+
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.tickets: deque[Ticket] = deque()
@@ -88,6 +90,7 @@ class Server:
         self.refusal: Refused | None = None
         self.troubles: dict[str, int] = {}
         self.closed = False
+        self.known: Collection[Kind] = ()  # kinds that have a runner; a broker may send others, too
         self.after_claim: Callable[[Attempt], None] = lambda attempt: None
 
     def submit(self, command: str, arguments: dict[str, Any] | None = None, **particulars: Any) -> Attempt:
@@ -100,9 +103,19 @@ class Server:
         return attempt
 
     def take(self, queues: Collection[str] | None, kinds: Collection[Kind], timeout: float | None) -> Ticket | None:
+        def first() -> Ticket | None:
+            return next((each for each in self.tickets if each.kind in kinds or each.kind not in self.known), None)
+
         with self.changed:
-            self.changed.wait_for(lambda: self.tickets or self.closed, timeout)
-            return self.tickets.popleft() if self.tickets and not self.closed else None
+            self.changed.wait_for(lambda: self.closed or first(), timeout)
+            ticket = None if self.closed else first()
+            if ticket is not None:
+                self.tickets.remove(ticket)
+            return ticket
+
+    def refresh(self, kinds: Collection[Kind]) -> None:
+        with self.changed:
+            self.changed.notify_all()
 
     def give_back(self, ticket: Ticket) -> None:
         with self.changed:
@@ -139,6 +152,11 @@ class Server:
             orders = replace(self.orders, to_end=self.cancelled & set(self.heartbeats[-1]))
             self.orders = replace(self.orders, announce=False)
             return orders
+
+    def live(self, attempts: Collection[Attempt]) -> Collection[Attempt]:
+        self.trouble("live")
+        with self.changed:
+            return {attempt for attempt in attempts if attempt in self.claimed and attempt not in self.ends}
 
     def leave(self, worker: str, *, draining: bool = False) -> None:
         self.left.append(draining)
@@ -180,7 +198,8 @@ class Rig:
         self.cgroups = cgroups or Cgroups(data)
         tools = Tools(self.folders, self.launcher, environment, self.cgroups, kill_grace=grace)
         options = dict[str, Any]({"heartbeat_seconds": 60.0, "control": self.server}) | options
-        runners = make_runners(tools)
+        runners: dict[Kind, Any] = {**make_runners(tools), **options.pop("runners", {})}
+        self.server.known = list(runners)
         said = Announcement(
             worker="rig", queues=options.pop("queues", None), kinds=list(runners), slots=options.pop("slots", 2)
         )

@@ -134,7 +134,7 @@ def test_a_kind_it_cannot_run_is_an_error_of_that_attempt(make_rig: MakeRig) -> 
 def test_a_fault_in_the_worker_ends_that_attempt_only(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = make_rig(slots=1)
     with monkeypatch.context() as patch:
-        patch.setattr("saltant.worker.runners.executable.to_end", fault)
+        patch.setattr("saltant.worker.runners.process.to_end", fault)
         end, _ = rig.run("/bin/sleep 0.01")
     assert end.reason is Reason.WORKER_ERROR
     assert "KeyError" in end.message

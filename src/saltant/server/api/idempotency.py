@@ -28,6 +28,8 @@ REPEATED = "Idempotent-Replayed"
 SANE = re.compile(r"[!-~]{1,200}\Z")
 LONGEST = 64 * 1024
 """Characters of an answer that is kept. Of what is longer, the thing that was made is shown as it is by then."""
+MANY = "*"
+"""Stands for the thing where several were made. Their view keeps by which it finds them again."""
 
 TABLE = KeptAnswer._meta.db_table
 KEEP = f"""
@@ -55,7 +57,7 @@ def answered_once(post: Post) -> Post:
             raise ValidationError({HEADER: ["Must be 1 to 200 printable ASCII characters without spaces."]})
         user: Any = request.user
         keeper = _Keeper(user, key, _digest(request), view.resource.lookup)
-        show = partial(view.resource.body, request.version)
+        show = partial(view.made_anew, request.version)
         view.keep = keeper.keep
         # Most keys are new, so the work comes first: if the key turns out not to be, it is undone.
         kept = None
@@ -91,26 +93,28 @@ class _Keeper:
         """What was answered already."""
         return KeptAnswer.objects.filter(user=self.user, key=self.key).first()
 
-    def keep(self, body: str, status: int) -> None:
+    def keep(self, body: str, status: int, essence: str = "") -> None:
         """Keep an answer, in the transaction of what it tells. Waits while another works with the same key.
+
+        `essence` is what is kept of a long answer about several things.
 
         Raises:
             _Late: that one was quicker.
         """
         is_long = len(body) > LONGEST
-        thing = str(json.loads(body)[self.lookup]) if is_long else ""
+        thing = (MANY if essence else str(json.loads(body)[self.lookup])) if is_long else ""
         now = connection.ops.adapt_datetimefield_value(timezone.now())
-        values: list[Any] = [self.user.pk, self.key, self.digest, status, "" if is_long else body, thing, now]
+        values: list[Any] = [self.user.pk, self.key, self.digest, status, essence if is_long else body, thing, now]
         with connection.cursor() as cursor:
             cursor.execute(KEEP, values)
             if cursor.fetchone() is None:
                 raise _Late
 
 
-def _again(kept: KeptAnswer, digest: str, show: Callable[[str], str]) -> HttpResponse:
+def _again(kept: KeptAnswer, digest: str, show: Callable[[str, str], str]) -> HttpResponse:
     if kept.request != digest:
         return json_error(422, f"This {HEADER} was used for another request: use a new one for each.")
-    body = show(kept.thing) if kept.thing else kept.body
+    body = show(kept.thing, kept.body) if kept.thing else kept.body
     headers = {REPEATED: "true"}
     return HttpResponse(body.encode(), content_type="application/json", status=kept.status, headers=headers)
 

@@ -56,13 +56,30 @@ class InstanceReader:
         """What a body may say. They keep nothing of a request, so requests share them."""
         return {name: field for name, field in self.serializer().fields.items() if not field.read_only}
 
+    @cached_property
+    def optional(self) -> frozenset[str]:
+        """What a body need not say, and then says nothing about."""
+        return frozenset(name for name, field in self.fields.items() if not field.required and field.default is empty)
+
     def read(self, request: Request) -> dict[str, Any]:
         """What `services.submit` is to be called with.
 
         Raises:
             ValidationError: the body says something that cannot be.
         """
-        data = plain(request, self.fields)
+        return self.values_of(plain(request, self.fields), self.finder(request))
+
+    def finder(self, request: Request) -> "Finder":
+        """What finds the rows that bodies of a request name."""
+        user: Any = request.user
+        return Finder(user.pk, self.task_class)
+
+    def values_of(self, data: Any, find: "Finder") -> dict[str, Any]:
+        """The same, of plain data.
+
+        Raises:
+            ValidationError: it says something that cannot be.
+        """
         if not isinstance(data, dict):
             kind = type(data).__name__
             message = f"Invalid data. Expected a dictionary, but got {kind}."
@@ -70,9 +87,11 @@ class InstanceReader:
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for name, field in self.fields.items():
+            if name not in data and name in self.optional:
+                continue
             try:
                 value = field.run_validation(data.get(name, empty))
-                values[name] = self.find(request, name, field, value) if isinstance(field, IdField) else value
+                values[name] = find(name, field, value) if isinstance(field, IdField) else value
             except ValidationError as error:
                 errors[name] = error.detail
             except SkipField:
@@ -82,12 +101,33 @@ class InstanceReader:
         limits = take_limits(values)
         return {**values, "limits": limits}
 
-    def find(self, request: Request, name: str, field: IdField, pk: int) -> Model:
-        """The row whose id a body gave."""
-        rows: list[Any] = []
-        if 0 < pk < 2**63:
-            rows = _queues.rows(pk, request.user.pk) if name == "task_queue" else _types.rows(pk, self.task_class)
-        if not rows:
+
+class Finder:
+    """Finds the rows whose ids bodies give, each of them once."""
+
+    def __init__(self, user: int, task_class: TaskClass) -> None:
+        self._user = user
+        self._task_class = task_class
+        self._found: dict[tuple[str, int], Model | None] = {}
+
+    def __call__(self, name: str, field: IdField, pk: int) -> Model:
+        """The row.
+
+        Raises:
+            ValidationError: there is none, to this user.
+        """
+        if (name, pk) not in self._found:
+            self._found[name, pk] = self._look(name, pk)
+        row = self._found[name, pk]
+        if row is None:
             field.fail("does_not_exist", pk_value=pk)
-        model, names = (TaskQueue, QUEUE_FIELDS) if name == "task_queue" else (TaskType, TYPE_FIELDS)
-        return model.from_db(DEFAULT_DB_ALIAS, names, rows[0])
+        return row
+
+    def _look(self, name: str, pk: int) -> Model | None:
+        if not 0 < pk < 2**63:
+            return None
+        if name == "task_queue":
+            rows: list[Any] = _queues.rows(pk, self._user)
+            return TaskQueue.from_db(DEFAULT_DB_ALIAS, QUEUE_FIELDS, rows[0]) if rows else None
+        rows = _types.rows(pk, self._task_class)
+        return TaskType.from_db(DEFAULT_DB_ALIAS, TYPE_FIELDS, rows[0]) if rows else None

@@ -95,6 +95,13 @@ class LimitFields(serializers.Serializer[Any]):
     priority = serializers.IntegerField(
         min_value=0, max_value=9, required=False, help_text="How soon it runs among those that wait: 9 first, 0 last."
     )
+    gpus = serializers.IntegerField(
+        min_value=1,
+        max_value=1000,
+        required=False,
+        allow_null=True,
+        help_text="How many GPUs it gets for itself. Null: none.",
+    )
 
 
 def take_limits(values: dict[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ ENCODERS: list[tuple[type[Any], Encoder]] = [
 ]
 """Which encoder a serializer's field gets; the first match counts."""
 
-EMPTY_IS_NULL = frozenset({"reason", "cancelled_by"})
+EMPTY_IS_NULL = frozenset({"reason", "cancelled_by", "image_digest"})
 """Keys whose columns have "" where there is nothing to say."""
 
 

@@ -21,7 +21,7 @@ from saltant.server.api.fields import (
     is_splittable,
     is_variable_name,
 )
-from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
+from saltant.server.tasks.models import ContainerType, TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
 from saltant.states import State
 
 
@@ -90,6 +90,13 @@ class TypeSerializer(serializers.ModelSerializer[TaskType]):
         return super().create({"task_class": self.task_class, **validated_data})
 
 
+DOCKER_ONLY = {
+    "container_user": "Singularity runs a container as the worker's own user: leave this empty, or use Docker.",
+    "shm_size": "Singularity gives a container the machine's own /dev/shm: leave this null, or use Docker.",
+}
+"""What containers of type singularity cannot have, and why."""
+
+
 class ExecutableTypeSerializer(TypeSerializer):
     task_class = TaskClass.EXECUTABLE
 
@@ -106,6 +113,15 @@ class ContainerTypeSerializer(TypeSerializer):
             "container_image": {"required": True, "allow_blank": False},
             "container_type": {"required": True, "allow_blank": False},
         }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        after = {name: attrs.get(name, getattr(self.instance, name, None)) for name in ("container_type", *DOCKER_ONLY)}
+        if after.pop("container_type") == ContainerType.SINGULARITY:
+            errors = {name: [DOCKER_ONLY[name]] for name, value in after.items() if value}
+            if errors:
+                raise serializers.ValidationError(errors)
+        return attrs
 
 
 def types_of(task_class: TaskClass) -> "models.QuerySet[TaskType]":

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from saltant.reasons import Reason
+from saltant.server.api.container_fields import CONTAINER, ContainerFields
 from saltant.server.api.fields import IdListField
 from saltant.server.api.limits import LimitFields
 from saltant.server.api.serializers import (
@@ -24,9 +25,9 @@ class ExecutableTypeSerializerV2(LimitFields, ExecutableTypeSerializer):
         fields = [*ExecutableTypeSerializer.Meta.fields, *LIMITS]
 
 
-class ContainerTypeSerializerV2(LimitFields, ContainerTypeSerializer):
+class ContainerTypeSerializerV2(ContainerFields, LimitFields, ContainerTypeSerializer):
     class Meta(ContainerTypeSerializer.Meta):
-        fields = [*ContainerTypeSerializer.Meta.fields, *LIMITS]
+        fields = [*ContainerTypeSerializer.Meta.fields, *CONTAINER, *LIMITS]
 
 
 class MaxRunning(serializers.IntegerField):
@@ -113,6 +114,12 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
         allow_null=True,
         help_text="The largest resident memory of all of its processes together, in bytes.",
     )
+    image_digest = serializers.CharField(
+        source="current.image_digest",
+        read_only=True,
+        allow_null=True,
+        help_text="What identifies the image that its container was made from, as `sha256:…`.",
+    )
     waiting = WaitingField(
         source="pk",
         read_only=True,
@@ -136,6 +143,7 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
             "signal",
             "cpu_seconds",
             "peak_memory",
+            "image_digest",
             "waiting",
             "cancelled_by",
             "datetime_changed",
@@ -160,9 +168,10 @@ class AttemptSerializer(serializers.ModelSerializer[TaskAttempt]):
             "signal",
             "cpu_seconds",
             "peak_memory",
+            "image_digest",
         ]
         read_only_fields = fields
-        extra_kwargs: ClassVar[dict[str, Any]] = {"reason": {"allow_null": True}}
+        extra_kwargs: ClassVar[dict[str, Any]] = {"reason": {"allow_null": True}, "image_digest": {"allow_null": True}}
 
 
 class MembersSerializer(serializers.Serializer[Any]):

@@ -8,10 +8,12 @@ from saltant.server.api import file_endpoints, resources, worker_endpoints
 from saltant.server.api.event_views import EventsView
 from saltant.server.api.instance_views import AttemptsView, CloneView, InstanceListView, StateView, TerminateView
 from saltant.server.api.log_views import LogsView, LogView
+from saltant.server.api.many_views import ManyCloneView, ManyCreateView, ManyTerminateView
 from saltant.server.api.openapi.document import SchemaView
+from saltant.server.api.own_token_views import OwnTokensView, OwnTokenView
 from saltant.server.api.result_views import ArchiveView, ResultsView, ResultView
 from saltant.server.api.token_views import RefreshView, SignInView
-from saltant.server.api.user_views import UserView
+from saltant.server.api.user_views import MeView, UserView
 from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, MembersView, TypeView
 from saltant.server.api.wait_views import InstanceView, WaitView
 from saltant.server.api.worker_views import DrainView
@@ -37,6 +39,10 @@ def _resource(path: str, name: str, resource: resources.Resource, list_: type[An
 def _instances(task_class: TaskClass) -> list[Any]:
     path, name, resource = f"{task_class}taskinstances", f"{task_class}-instance", resources.INSTANCES[task_class]
     return [
+        # Before those of one instance: these are no UUIDs.
+        _path(f"{path}/many", ManyCreateView, f"{name}-many", resource=resource),
+        _path(f"{path}/clone", ManyCloneView, f"{name}-clone-many", resource=resource),
+        _path(f"{path}/terminate", ManyTerminateView, f"{name}-terminate-many", resource=resource),
         *_resource(path, name, resource, InstanceListView, InstanceView),
         _path(f"{path}/{NAME}/attempts", AttemptsView, f"{name}-attempts", resource=resource),
         _path(f"{path}/{NAME}/clone", CloneView, f"{name}-clone", resource=resource),
@@ -65,6 +71,7 @@ urlpatterns = [
     _path(f"taskwhitelists/{NAME}/add", MembersView, "whitelist-add", resource=resources.WHITELISTS, adds=True),
     _path(f"taskwhitelists/{NAME}/remove", MembersView, "whitelist-remove", resource=resources.WHITELISTS, adds=False),
     *_resource("users", "user", resources.USERS, ListView, UserView),
+    _path("me", MeView, "user-me", resource=resources.USERS),
     *_resource("workers", "worker", resources.WORKERS, ListView, DetailView),
     _path(f"workers/{NAME}/drain", DrainView, "worker-drain", resource=resources.WORKERS),
     _path(f"updatetaskinstancestatus/{NAME}", StateView, "state"),
@@ -72,11 +79,13 @@ urlpatterns = [
     _path("events", EventsView, "events"),
     _path("token", SignInView, "token"),
     _path("token/refresh", RefreshView, "token-refresh"),
+    _path("tokens", OwnTokensView, "own-tokens"),
+    _path(f"tokens/{NAME}", OwnTokenView, "own-token"),
     _path("schema", SchemaView, "schema"),
     re_path("^worker/?$", worker_endpoints.greeting, name="control-greeting"),
     *(
         re_path(f"^worker/{act}/?$", getattr(worker_endpoints, act), name=f"control-{act}")
-        for act in ("announce", "claim", "heartbeat", "finish", "leave")
+        for act in ("announce", "claim", "heartbeat", "finish", "exchange", "leave", "live")
     ),
     re_path("^worker/logs/?$", file_endpoints.logs, name="control-logs"),
     re_path("^worker/results/offer/?$", file_endpoints.offer, name="control-offer"),

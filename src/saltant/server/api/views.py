@@ -28,7 +28,7 @@ class ResourceView(APIView):
     """A view of a resource; `as_view(resource=…)` says which."""
 
     resource: Resource = USERS
-    keep: Callable[[str, int], None] = staticmethod(lambda body, status: None)
+    keep: Callable[..., None] = staticmethod(lambda *answer: None)
     """Called with the answer to a POST, within its transaction; see `idempotency`."""
 
     def serializer_for(self, request: Request, instance: Any = None, **kwargs: Any) -> ModelSerializer[Any]:
@@ -63,6 +63,10 @@ class ResourceView(APIView):
         if changes:
             record(user, Action.UPDATE, thing, changes)
         return thing
+
+    def made_anew(self, version: str | None, name: str, essence: str) -> str:
+        """The answer to a POST that came again, where the first one was too long to be kept."""
+        return self.resource.body(version, name)
 
     def answer(self, request: Request, name: str, status: int = 200) -> HttpResponse:
         """The thing that a path names."""

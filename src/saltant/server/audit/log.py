@@ -1,6 +1,6 @@
 """Writing the audit log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -27,8 +27,19 @@ def record(actor: Actor, action: Action, thing: Model, details: Mapping[str, Any
         actor: a user, or words such as "root (command line)".
         details: what JSON can hold; for updates what `difference` gives. Never a key or a password.
     """
+    entry = _entry(actor, action, thing, details)
+    entry.save(force_insert=True)
+    return entry
+
+
+def record_many(actor: Actor, action: Action, things: Sequence[Model]) -> None:
+    """The same, of several things."""
+    AuditEntry.objects.bulk_create([_entry(actor, action, thing) for thing in things])
+
+
+def _entry(actor: Actor, action: Action, thing: Model, details: Mapping[str, Any] | None = None) -> AuditEntry:
     kind, id_ = identity(thing)
-    return AuditEntry.objects.create(
+    return AuditEntry(
         actor=name_of(actor),
         action=action,
         object_kind=kind,

@@ -1,6 +1,7 @@
 """Hands instances to the engine that this server runs with."""
 
 import logging
+from collections.abc import Sequence
 
 from django.db.models import Q
 from django.utils import timezone
@@ -68,6 +69,16 @@ def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
         if created.update(state=State.PUBLISHED, datetime_changed=timezone.now()):
             changes.tell(instance.uuid)
     return True
+
+
+def publish_many(instances: Sequence[TaskInstance], stored: State) -> None:
+    """Send the tickets of instances that wait, first in line first, until the engine takes no more.
+
+    The sweeper sends the others.
+    """
+    for instance in sorted(instances, key=lambda each: -each.priority):
+        if not publish(instance, instance.task_queue.name, stored):
+            return
 
 
 def publish_waiting(limit: int | None = None, *conditions: Q, **filters: object) -> int:

@@ -12,7 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
-from saltant.jobs import DEFAULT_PRIORITY, Kind
+from saltant.jobs import DEFAULT_PRIORITY, Kind, Network, PullPolicy
 from saltant.reasons import Reason, RetryOn
 from saltant.server.tasks.fields import JSONTextField
 from saltant.states import State
@@ -59,6 +59,7 @@ class Limits(models.Model):
     priority = models.PositiveSmallIntegerField(  # 0 runs last, 9 first
         default=DEFAULT_PRIORITY, validators=[MaxValueValidator(9)]
     )
+    gpus = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
     class Meta:
         abstract = True
@@ -83,6 +84,11 @@ class TaskType(OwnedModel, Limits):
     results_path = models.CharField(max_length=400, null=True, blank=True)  # noqa: DJ001
     container_image = models.CharField(max_length=200, blank=True, default="")
     container_type = models.CharField(max_length=11, choices=ContainerType, blank=True, default="")
+    pull_policy = models.CharField(max_length=10, choices=choices(PullPolicy), default=PullPolicy.IF_MISSING.value)
+    network = models.CharField(max_length=7, choices=choices(Network), default=Network.DEFAULT.value)
+    container_user = models.CharField(max_length=65, blank=True, default="")
+    read_only_root = models.BooleanField(default=False)
+    shm_size = models.BigIntegerField(null=True, blank=True)  # bytes
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -214,6 +220,7 @@ class TaskAttempt(models.Model):
     signal = models.IntegerField(null=True)
     cpu_seconds = models.FloatField(null=True)
     peak_memory = models.BigIntegerField(null=True)
+    image_digest = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -237,7 +244,7 @@ class KeptAnswer(models.Model):
     key = models.CharField(max_length=200)
     request = models.CharField(max_length=64)  # a digest of all that it said
     status = models.PositiveSmallIntegerField(default=0)
-    body = models.TextField(blank=True, default="")  # "": too long to be kept
+    body = models.TextField(blank=True, default="")  # of what was too long to be kept, what it is made anew from
     thing = models.CharField(max_length=200, blank=True, default="")  # what was made, as a path names it
     datetime_created = models.DateTimeField(db_index=True)
 
@@ -246,6 +253,15 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ServerIdentity(models.Model):
+    """What tells this database's servers from any others, to who meets what they left. There is one row."""
+
+    identity = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.identity
 
 
 class Worker(OwnedModel):

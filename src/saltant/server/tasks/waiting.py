@@ -10,7 +10,7 @@ from saltant.jobs import Kind
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.leases import live_since
 from saltant.server.tasks.models import Worker
-from saltant.server.tasks.services.room import Room, serves
+from saltant.server.tasks.services.room import Needs, Room, serves
 from saltant.server.tasks.services.submission import KIND_NAMES
 from saltant.states import WAITING, State
 
@@ -43,6 +43,7 @@ class Facts:
     held_back: bool = False
     cpus: float | None = None
     memory: int | None = None
+    gpus: int | None = None
     queue_limit: int | None = None
     user_limit: int | None = None
 
@@ -56,6 +57,7 @@ NEEDS = [
     "held_back",
     "cpus",
     "memory",
+    "gpus",
     "task_queue__max_running",
     "user__max_running",
 ]
@@ -81,7 +83,7 @@ def explain(instance: Facts, workers: Iterable[Worker]) -> str | None:
         return f"No worker of the queue '{queue}' can run {KIND_NAMES[Kind(instance.kind)]}."
     if all(worker.drain or worker.draining for worker in able):
         return f"The workers of the queue '{queue}' are draining: they take nothing new."
-    if not any(Room(worker, worker.cpus, worker.memory).fits(instance.cpus, instance.memory) for worker in able):
+    if not any(Room.whole(worker).fits(Needs.of(instance)) for worker in able):
         return f"It asks for {_asked(instance)}: no worker of the queue '{queue}' has so much."
     if instance.held_back:
         return f"It waits for others to end: {_limits(instance)}."
@@ -91,7 +93,9 @@ def explain(instance: Facts, workers: Iterable[Worker]) -> str | None:
 def _asked(instance: Facts) -> str:
     cpus = None if instance.cpus is None else f"{instance.cpus:g} processors"
     memory = None if instance.memory is None else f"{instance.memory / 2**30:.3g} GiB of memory"
-    return " and ".join(part for part in (cpus, memory) if part)
+    gpus = None if instance.gpus is None else f"{instance.gpus} GPU{'s' if instance.gpus != 1 else ''}"
+    *others, last = [part for part in (cpus, memory, gpus) if part]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _limits(instance: Facts) -> str:
@@ -101,6 +105,6 @@ def _limits(instance: Facts) -> str:
         found.append(f"the queue '{instance.queue}' runs {instance.queue_limit} at once")
     if instance.user_limit is not None:
         found.append(f"{instance.user_limit} of its user's run at once")
-    if instance.cpus is not None or instance.memory is not None:
+    if Needs.of(instance).is_any:
         found.append(f"it asks for {_asked(instance)}")
     return ", ".join(found) or "a limit was lifted, and it gets its turn"

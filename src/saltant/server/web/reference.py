@@ -79,7 +79,7 @@ def _operation(made: Json, path: str, method: str, each: Json) -> Operation:
         for one in each["parameters"]
     ]
     answers = [
-        Row(status, kind_of_answer(one["content"]), marked(one["description"]))
+        Row(status, kind_of_answer(one.get("content", {})), marked(one["description"]))
         for status, one in each["responses"].items()
     ]
     return Operation(
@@ -96,7 +96,9 @@ def _operation(made: Json, path: str, method: str, each: Json) -> Operation:
 
 
 def kind_of_answer(content: Json) -> SafeString:
-    """What an answer is: its JSON in words, or the media type of anything else."""
+    """What an answer is: its JSON in words, or the media type of anything else; of none, nothing."""
+    if not content:
+        return escape("nothing")
     [(media_type, each)] = content.items()
     return kind_of(each["schema"]) if media_type == "application/json" else escape(media_type)
 

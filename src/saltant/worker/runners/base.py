@@ -1,7 +1,7 @@
 """What a runner is, and what it works with."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from saltant.jobs import Attempt, End, Job
 from saltant.worker.cgroups import Cgroups
 from saltant.worker.environment import Environment
 from saltant.worker.folders import WorkerFolders
+from saltant.worker.gpus import GpuPool
 from saltant.worker.launch import Launcher
 from saltant.worker.running import Running
 
@@ -30,6 +31,8 @@ class Containers:
         pull_timeout: seconds that one try to pull an image may take.
         pull_tries: how often a pull is tried.
         gpus: the machine's GPUs, by name.
+        user: as whom containers run whose type names no user: `self` for the worker's own user; empty: as their images
+            say.
     """
 
     server: Callable[[], str]
@@ -40,6 +43,7 @@ class Containers:
     pull_timeout: float = 1800.0
     pull_tries: int = 3
     gpus: Collection[str] = ()
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Tools:
         kill_grace: seconds between SIGTERM and SIGKILL for what a program leaves behind, and if the worker dies.
         umask: the umask of jobs.
         containers: how containers are run; None: they are not.
+        gpus: hands out the machine's GPUs, to jobs of every kind.
     """
 
     folders: WorkerFolders
@@ -63,6 +68,7 @@ class Tools:
     kill_grace: float = 5.0
     umask: int = 0o077
     containers: Containers | None = None
+    gpus: GpuPool = field(default_factory=lambda: GpuPool(0))
 
 
 class Runner(Protocol):

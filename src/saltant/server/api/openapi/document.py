@@ -42,6 +42,7 @@ def document(version: str) -> dict[str, Any]:
         }
         for where, operations in made["paths"].items()
     }
+    paths = {where: operations for where, operations in paths.items() if operations}
     tags = dict.fromkeys(tag for each in paths.values() for operation in each.values() for tag in operation["tags"])
     return {
         "openapi": "3.1.0",

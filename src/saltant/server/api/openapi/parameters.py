@@ -16,6 +16,7 @@ ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 EVENT_ID = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 SCHEMAS: dict[type[Any], dict[str, Any]] = {
     filter_fields.TextField: {"type": "string", "maxLength": filter_fields.MAX_TEXT},
+    filter_fields.UUIDBeginningField: {"type": "string", "pattern": "^[0-9A-Fa-f]{1,8}(-[0-9A-Fa-f]{1,4})?$"},
     filter_fields.RegexField: {"type": "string", "format": "regex", "maxLength": MAX_LENGTH},
     filter_fields.YearField: {"type": "integer", "minimum": 1, "maximum": 9999},
     filter_fields.MomentField: MOMENT,

@@ -13,8 +13,10 @@ from rest_framework import serializers
 
 from saltant.server.api.fields import IdField, IdListField, JSONValue, StringList
 from saltant.server.api.limits import Amount
+from saltant.server.api.many_input import MOST, ItemsField, NamesField
 from saltant.server.api.openapi import files, parameters
-from saltant.server.api.openapi.words import ERRORS, FIELDS, REUSED, nouns_for, tag_for, words_for
+from saltant.server.api.openapi.words import ERRORS, FIELDS, MAKE_ONCE, MANY, REUSED, nouns_for, tag_for, words_for
+from saltant.server.api.own_token_views import OwnTokenSerializer
 from saltant.server.api.permissions import IsPerson, IsSignedIn
 from saltant.server.api.serializers import StateSerializer
 from saltant.server.api.serializers_v2 import AttemptSerializer, MembersSerializer
@@ -69,8 +71,10 @@ class Schema(AutoSchema):
         if self.name == "schema":
             schema = {"type": "string", "enum": ["1", "2"]}
             return [{"name": "version", "in": "query", "description": "Of the API.", "schema": schema}]
-        if self.name == "wait":
+        if self.name in ("wait", "own-tokens"):
             return []
+        if self.name == "own-token":
+            return [parameters.in_path("id")]
         kind = files.kind_of(self.name)
         if kind is not None:
             return files.parameters_of(kind)
@@ -90,7 +94,7 @@ class Schema(AutoSchema):
     @property
     def makes(self) -> bool:
         """Whether this makes something, once for each `Idempotency-Key`. Version 1 says nothing of that header."""
-        return self.version == "2" and self.method == "POST" and self.name.endswith(("-list", "-clone"))
+        return self.version == "2" and self.method == "POST" and self.name.endswith(MAKE_ONCE)
 
     def body(self) -> Json | None:
         """What the request says, as JSON and as forms."""
@@ -111,8 +115,12 @@ class Schema(AutoSchema):
             return self.view.serializer_class()
         if self.name == "state":
             return StateSerializer()
+        if self.name == "own-tokens":
+            return OwnTokenSerializer()
         if self.name == "wait":
             return WaitSerializer()
+        if self.name.endswith(MANY):
+            return self.view.reads()
         if self.name in ("whitelist-add", "whitelist-remove"):
             return MembersSerializer()
         if self.name.endswith(("-list", "-detail")):
@@ -144,6 +152,8 @@ class Schema(AutoSchema):
         kind = files.kind_of(self.name)
         if kind is not None:
             return files.answers_of(kind)
+        if self.method == "DELETE":
+            return {"204": {"description": "It is done."}}
         status, description, schema = self.success()
         content = EVENTS if self.name == "events" else JSON
         return {status: {"description": description, "content": {content: {"schema": schema}}}}
@@ -164,10 +174,17 @@ class Schema(AutoSchema):
             instance = self.resolve_serializer(InstanceOfEitherSerializer(), "response").ref
             finished = {"finished": {"type": "array", "items": instance, "maxItems": MOST_FINISHED}}
             return "200", "Those that have ended, the first one first.", _object(finished | WAITED)
+        if self.name == "own-tokens":
+            token = self.resolve_serializer(OwnTokenSerializer(), "response").ref
+            if self.method == "GET":
+                return "200", "The tokens.", {"type": "array", "items": token}
+            return "201", "The token, and its key.", {"allOf": [token, _object({"key": {"type": "string"}})]}
         if self.name.endswith("attempts"):
             attempt = self.resolve_serializer(AttemptSerializer(), "response").ref
             return "200", "The attempts.", {"type": "array", "items": attempt}
         component = self.resolve_serializer(self.view.resource.serializer(self.version)(), "response")
+        if self.name.endswith(MANY):
+            return "200", "What became of each, in order.", results_of(component.ref)
         if self.is_list:
             return "200", "A page.", self.component(f"{component.name}Page", page_of(component.ref))
         if self.method == "PUT" and self.name.endswith("-type-detail") and self.version == "2":
@@ -222,6 +239,9 @@ class Schema(AutoSchema):
         return schema
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Json | None:
+        if isinstance(field, ItemsField) and not isinstance(field, NamesField):
+            items = self.resolve_serializer(self.view.resource.serializer(self.version)(), "request").ref
+            return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST, "description": field.help_text}
         schema = schema_of(field)
         if schema is None:
             mapped: Json | None = super()._map_serializer_field(field, direction, bypass_extensions)
@@ -259,6 +279,8 @@ def schema_of(field: Any) -> Json | None:
         return {"type": "array", "items": {"type": "string"}}
     if isinstance(field, RunningField):
         return {"type": "array", "items": RUNNING, "description": "What it runs: what it holds a lease for."}
+    if isinstance(field, NamesField):
+        return {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST}
     if isinstance(field, JSONValue):
         return {"type": "object"}
     if isinstance(field, Amount):
@@ -290,6 +312,12 @@ def page_of(thing: Json) -> Json:
     return _object({"count": count, "next": link, "previous": link, "results": {"type": "array", "items": thing}})
 
 
+def results_of(thing: Json) -> Json:
+    """What became of each of many."""
+    made, failed = _object({"instance": thing}), _object({"errors": {"type": "object"}, "status": FAILED})
+    return _object({"results": {"type": "array", "items": {"anyOf": [made, failed]}}})
+
+
 def _object(properties: Json) -> Json:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
@@ -317,6 +345,7 @@ EVENT = _object(
         "data": {"type": "string", "contentMediaType": JSON, "description": "The instance."},
     }
 )
+FAILED: Json = {"type": "integer", "description": "Of the answer that a single request would have got."}
 UUID: Json = {"type": "string", "format": "uuid"}
 WAITED: Json = {
     "unfinished": {"type": "integer", "minimum": 0, "description": "How many have not ended."},

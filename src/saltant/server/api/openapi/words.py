@@ -59,6 +59,11 @@ PROMISE = (
     "Whoever changes what a type runs (command, variables, image, paths, options) takes it off every whitelist that is "
     "not their own, unless they are an admin. Version 2 names those whitelists."
 )
+EACH = (
+    "The answer tells of each item, in order: the instance, or `errors` and `status`, which are body and status of the "
+    "answer that a request about this one alone would have got. With `all_or_nothing` one that cannot be makes the "
+    "answer a 400 with `failed`, whose items have an `index` as well, and nothing is done."
+)
 MEMBERS = "Other members stay as they are, so that two people who do this at once lose nothing."
 
 TABLE: dict[tuple[str, str], Words] = {
@@ -72,6 +77,9 @@ TABLE: dict[tuple[str, str], Words] = {
     ("instance-clone", "POST"): Words(
         "Run an instance once more", "With the same arguments, from its type as it is now.", UNKNOWN
     ),
+    ("instance-many", "POST"): Words("Make many {things}", f"At most 10,000 in one request. {EACH}"),
+    ("instance-clone-many", "POST"): Words("Run many {things} once more", EACH),
+    ("instance-terminate-many", "POST"): Words("Have many {things} ended", EACH),
     ("instance-terminate", "POST"): Words(
         "Have an instance ended",
         "One that waits is terminated at once. One that runs stays `running` until its worker has confirmed that "
@@ -103,6 +111,7 @@ TABLE: dict[tuple[str, str], Words] = {
     ("list", "POST"): Words(MAKE),
     ("detail", "PUT"): Words(REPLACE, ABSENT, OWN),
     ("detail", "PATCH"): Words("Change a part of {a_thing}", errors=OWN),
+    ("user-me", "GET"): Words("Read who you are", "The user whose token, JWT or session comes with the request."),
     ("user-detail", "PATCH"): Words(
         "Limit what a user runs",
         "`max_running` is all that can be changed here.",
@@ -140,13 +149,28 @@ TABLE: dict[tuple[str, str], Words] = {
         "Sign in by JWT", "Gives an access token, for minutes, and a refresh token, for a day.", TOO_MANY
     ),
     ("token-refresh", "POST"): Words("Get another access token", errors=TOO_MANY),
+    ("own-tokens", "GET"): Words("List your tokens", "Those for people that are not revoked, without their keys."),
+    ("own-tokens", "POST"): Words(
+        "Make a token of yours",
+        "The answer alone holds its `key`. Sign in with a JWT or a session: a token makes no tokens.",
+        {403: "The request came with a token, or a browser's lacks its CSRF token."},
+    ),
+    ("own-token", "DELETE"): Words(
+        "Revoke a token of yours", "It opens nothing any more, at once.", {404: "You have no such token."}
+    ),
     ("schema", "GET"): Words("This document", "Of the version that the query, or else the Accept header, asks for."),
 }
 """By the end of an endpoint's name, and method; the longest end counts."""
 
 
-ONLY_IN_2 = frozenset({"user-detail-patch"})
-"""Operations at paths of version 1 which it does not have."""
+MAKE_ONCE = ("-list", "-clone", "instance-many", "-clone-many")
+"""How the names of the endpoints end that make something."""
+MANY = ("instance-many", "instance-clone-many", "instance-terminate-many")
+"""How the names of the endpoints about many instances end."""
+ONLY_IN_2 = frozenset(
+    {"user-detail-patch", *(f"{kind}-{end}-post" for kind in ("executable", "container") for end in MANY)}
+)
+"""Operations that version 1 does not have, or whose bodies it does not."""
 
 
 def words_for(name: str, method: str) -> Words:

@@ -3,15 +3,19 @@
 from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.services.attempts import finish, finish_many
 from saltant.server.tasks.services.claims import claim, claim_many
-from saltant.server.tasks.services.ends import Conflict, is_leased, report, terminate
+from saltant.server.tasks.services.ends import Conflict, is_leased, report, terminate, terminate_many
+from saltant.server.tasks.services.identity import server_identity
+from saltant.server.tasks.services.many import Batch, TooLong
 from saltant.server.tasks.services.promises import set_paused, update_type
 from saltant.server.tasks.services.recovery import recover, sweep
 from saltant.server.tasks.services.submission import clone, submit, usable_queues
-from saltant.server.tasks.services.workers import announce, heartbeat, leave
+from saltant.server.tasks.services.workers import announce, heartbeat, leave, live
 
 __all__ = [
+    "Batch",
     "Conflict",
     "Refused",
+    "TooLong",
     "announce",
     "claim",
     "claim_many",
@@ -21,12 +25,15 @@ __all__ = [
     "heartbeat",
     "is_leased",
     "leave",
+    "live",
     "recover",
     "report",
+    "server_identity",
     "set_paused",
     "submit",
     "sweep",
     "terminate",
+    "terminate_many",
     "update_type",
     "usable_queues",
 ]

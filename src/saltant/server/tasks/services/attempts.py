@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from saltant.jobs import Attempt, End
 from saltant.reasons import LOSSES, Reason, RetryOn
 from saltant.server.tasks import changes
 from saltant.server.tasks.models import TaskInstance
-from saltant.server.tasks.services import statements
+from saltant.server.tasks.services import sets, statements
 from saltant.server.tasks.services.room import release_if_held_back
 from saltant.states import State
 
@@ -34,16 +34,29 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
     """Record several ends at once, all or none; returns for each what `finish` does."""
     ends = list(ends)
     now = timezone.now()
-    accepted: dict[int, bool] = {}
+    accepted: set[Attempt] = set()
+    one_by_one = dict(reversed(ends))  # of one told twice, the first counts
     with transaction.atomic():
+        if connection.vendor == "postgresql":
+            successful = [(attempt, end) for attempt, end in one_by_one.items() if end.state is State.SUCCESSFUL]
+            for attempt, _ in successful:
+                del one_by_one[attempt]
+            if successful:
+                accepted |= sets.end_successful(successful, worker, now)
         # In one order: who else locks several of these rows does so too.
-        for position in sorted(range(len(ends)), key=lambda position: ends[position][0].uuid):
-            attempt, end = ends[position]
-            accepted[position] = _finish(attempt, worker, end, now)
-        if any(accepted.values()):
-            changes.tell(*(ends[position][0].uuid for position in accepted if accepted[position]), ended=True)
+        for attempt in sorted(one_by_one, key=lambda attempt: attempt.uuid):
+            if _finish(attempt, worker, one_by_one[attempt], now):
+                accepted.add(attempt)
+        if accepted:
+            changes.tell(*(attempt.uuid for attempt in accepted), ended=True)
             transaction.on_commit(release_if_held_back)
-    return [accepted[position] for position in range(len(ends))]
+    told = []
+    for attempt, _ in ends:
+        told.append(attempt in accepted)
+        accepted.discard(attempt)
+        if not told[-1]:
+            log.warning("The end of %s attempt %d came too late: its lease is over", attempt.uuid, attempt.number)
+    return told
 
 
 def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
@@ -59,9 +72,9 @@ def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
         signal=end.signal,
         cpu_seconds=end.cpu_seconds,
         peak_memory=end.peak_memory,
+        image_digest=end.image_digest,
     )
     if row is None:
-        log.warning("The end of %s attempt %d came too late: its lease is over", attempt.uuid, attempt.number)
         return False
     if end.state is not State.SUCCESSFUL:
         # The rare ends; the common one costs no more than these two statements.

@@ -1,11 +1,11 @@
 """How workers get attempts: each claim is one compare-and-set, within the limits that hold."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from saltant.jobs import Attempt, Job, Kind, Ticket
@@ -14,8 +14,8 @@ from saltant.server.accounts.models import User
 from saltant.server.tasks import changes
 from saltant.server.tasks.leases import lease
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, Worker
-from saltant.server.tasks.services import statements
-from saltant.server.tasks.services.room import Room
+from saltant.server.tasks.services import sets, statements
+from saltant.server.tasks.services.room import Needs, Room
 from saltant.states import WAITING, State
 
 
@@ -27,20 +27,16 @@ def claim(ticket: Ticket, worker: str) -> Job | None:
 def claim_many(tickets: Iterable[Ticket], worker: str, queues: Collection[int] | None = None) -> list[Job | None]:
     """Claim several at once; `queues` are the ids of those that the caller may claim from, None: all.
 
-    An instance that may not start now for a limit (its queue's, its user's, the worker's processors or memory) is held
-    back: it gets a new ticket when there is room.
+    An instance that may not start now for a limit (its queue's, its user's, the worker's processors, memory or GPUs) is
+    held back: it gets a new ticket when there is room.
     """
     attempts = [ticket.attempt for ticket in tickets]
     now = timezone.now()
     jobs: dict[Attempt, Job] = {}
     # In one order: two batches with the same tickets would wait for each other otherwise.
     ordered = sorted(set(attempts), key=lambda attempt: attempt.uuid)
-    with transaction.atomic():
-        for attempt in ordered:
-            row = statements.claim(queues).one(uuid=attempt.uuid, number=attempt.number, now=now)
-            if row is not None:
-                jobs[attempt] = _begin(attempt, worker, row, now)
-        changes.tell(*(attempt.uuid for attempt in jobs))
+    for attempt, row in _claim_unlimited(ordered, worker, queues, now).items():
+        jobs[attempt] = _job(attempt, row)
     for attempt in ordered:
         if attempt not in jobs:
             job = _claim_limited(attempt, worker, queues, now) or _held(attempt, worker, now)
@@ -48,6 +44,25 @@ def claim_many(tickets: Iterable[Ticket], worker: str, queues: Collection[int] |
                 jobs[attempt] = job
     # A ticket that came twice gets its job once.
     return [jobs.pop(attempt, None) for attempt in attempts]
+
+
+def _claim_unlimited(
+    attempts: Sequence[Attempt], worker: str, queues: Collection[int] | None, now: datetime
+) -> dict[Attempt, Any]:
+    """Claim those to which no limit applies."""
+    if connection.vendor == "postgresql":
+        rows = sets.claim(attempts, worker, queues, now, lease())
+        changes.tell(*(attempt.uuid for attempt in rows))
+        return rows
+    rows = {}
+    with transaction.atomic():
+        for attempt in attempts:
+            row = statements.claim(queues).one(uuid=attempt.uuid, number=attempt.number, now=now)
+            if row is not None:
+                _begin(attempt, worker, row, now)
+                rows[attempt] = row
+        changes.tell(*(attempt.uuid for attempt in rows))
+    return rows
 
 
 def _claim_limited(attempt: Attempt, worker: str, queues: Collection[int] | None, now: datetime) -> Job | None:
@@ -74,7 +89,10 @@ def _claim_limited(attempt: Attempt, worker: str, queues: Collection[int] | None
             return None
         row = statements.CLAIM_LIMITED.one(id=instance.pk, now=now)
         changes.tell(attempt.uuid)
-        return None if row is None else _begin(attempt, worker, row, now)
+        if row is None:
+            return None
+        _begin(attempt, worker, row, now)
+        return _job(attempt, row)
 
 
 def _held(attempt: Attempt, worker: str, now: datetime) -> Job | None:
@@ -100,21 +118,20 @@ def _has_room(instance: TaskInstance, queue: TaskQueue, worker: str) -> bool:
             User.objects.select_for_update(no_key=True).get(pk=user.pk)
             if leased.filter(instance__user=user).count() >= user.max_running:
                 return False
-    if instance.cpus is not None or instance.memory is not None:
+    if Needs.of(instance).is_any:
         has = Worker.objects.select_for_update(no_key=True).filter(name=worker).first()
-        return has is None or Room.of(has, leased).fits(instance.cpus, instance.memory)
+        return has is None or Room.of(has, leased).fits(Needs.of(instance))
     return True
 
 
-def _begin(attempt: Attempt, worker: str, row: Any, now: datetime) -> Job:
+def _begin(attempt: Attempt, worker: str, row: Any, now: datetime) -> None:
     statements.BEGIN_ATTEMPT.run(
         instance=row[0], number=attempt.number, worker=worker, lease_expires=now + lease(), now=now
     )
-    return _job(attempt, row)
 
 
 def _job(attempt: Attempt, row: Any) -> Job:
-    _, kind, arguments, snapshot, timeout, memory, cpus, max_attempts, retry_on = row
+    _, kind, arguments, snapshot, timeout, memory, cpus, gpus, max_attempts, retry_on = row
     return Job(
         attempt=attempt,
         kind=Kind(kind),
@@ -123,6 +140,7 @@ def _job(attempt: Attempt, row: Any) -> Job:
         timeout=timeout,
         memory=memory,
         cpus=cpus,
+        gpus=gpus,
         lease=lease().total_seconds(),
         is_retried_when_lost=attempt.number < max_attempts and RetryOn(retry_on).covers(Reason.LOST, None),
     )

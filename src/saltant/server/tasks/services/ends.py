@@ -1,12 +1,14 @@
 """How people end instances, or report states of what they run themselves."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from saltant.reasons import Reason
 from saltant.server.accounts.models import User
-from saltant.server.audit.log import record
+from saltant.server.audit.log import record, record_many
 from saltant.server.audit.models import Action
 from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
@@ -28,6 +30,11 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
     One that waits is terminated at once. One that runs under a lease keeps its state until its worker has confirmed
     that nothing of it is alive, or its lease is over.
     """
+    terminate_many(instances=[instance], user=user)
+
+
+def terminate_many(*, instances: Sequence[TaskInstance], user: User) -> None:
+    """Have several instances ended, in one transaction."""
     now = timezone.now()
     request = {"datetime_cancelled": now, "cancelled_by": user.username}
     end = {
@@ -37,18 +44,25 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
         "reason": Reason.CANCELLED,
         "message": f"Terminated by {user.username}.",
     }
-    mine = TaskInstance.objects.filter(pk=instance.pk)
+    every = {instance.pk: instance for instance in instances}
+    mine = TaskInstance.objects.filter(pk__in=every)
     with transaction.atomic():
-        # Locked, so that no new attempt begins between two of these looks.
-        mine.select_for_update().get()
-        ended = mine.filter(state__in=WAITING).update(**request, **end) or _unleased(mine).update(**request, **end)
+        # Locked, so that no new attempt begins between two of these looks; in one order, as all do who lock several.
+        locked = mine.select_for_update().order_by("pk").values_list("pk", "state", "datetime_cancelled")
+        found = {pk: (state, cancelled) for pk, state, cancelled in locked}
+        running = {pk for pk, (state, _) in found.items() if state == State.RUNNING}
+        leased = set(_leases().filter(instance__in=running).values_list("instance", flat=True)) if running else set()
+        ended = [pk for pk, (state, _) in found.items() if state in WAITING or pk in running - leased]
         # The first request stands: who asked is part of the truth.
-        if ended or mine.filter(state=State.RUNNING, datetime_cancelled=None).update(**request):
-            record(user, Action.TERMINATE, instance)
+        asked = [pk for pk in found if pk in leased and found[pk][1] is None]
         if ended:
-            changes.tell(instance.uuid, ended=True)
-    if not ended:
-        dispatch.cancel(instance)
+            mine.filter(pk__in=ended).update(**request, **end)
+        if asked:
+            mine.filter(pk__in=asked).update(**request)
+        record_many(user, Action.TERMINATE, [every[pk] for pk in sorted([*ended, *asked])])
+        changes.tell(*(every[pk].uuid for pk in ended), ended=True)
+    for pk in sorted(leased):
+        dispatch.cancel(every[pk])
 
 
 def report(*, instance: TaskInstance, state: State, user: User) -> State:
@@ -88,12 +102,15 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
 
 def is_leased(instance: TaskInstance) -> bool:
     """Whether a worker holds the instance now."""
-    return TaskAttempt.objects.filter(instance=instance.pk, lease_expires__isnull=False).exists()
+    return _leases().filter(instance=instance.pk).exists()
+
+
+def _leases() -> QuerySet[TaskAttempt]:
+    return TaskAttempt.objects.filter(lease_expires__isnull=False)
 
 
 def _unleased(instances: QuerySet[TaskInstance]) -> QuerySet[TaskInstance]:
-    leases = TaskAttempt.objects.filter(instance=OuterRef("pk"), lease_expires__isnull=False)
-    return instances.filter(~Exists(leases), state=State.RUNNING)
+    return instances.filter(~Exists(_leases().filter(instance=OuterRef("pk"))), state=State.RUNNING)
 
 
 def _current(instance: TaskInstance) -> State:

@@ -22,6 +22,10 @@ WHAT_RUNS = (
     "results_path",
     "container_image",
     "container_type",
+    "pull_policy",
+    "network",
+    "container_user",
+    "read_only_root",
 )
 """Changing one of these makes a type another program than the one that was put on a whitelist."""
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import Count, F, QuerySet, Sum
 
@@ -13,7 +13,7 @@ from saltant.server.tasks.services import statements
 from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.states import WAITING, State
 
-NEEDS = ("uuid", "attempt", "kind", "priority", "cpus", "memory", "user", "task_queue")
+NEEDS = ("uuid", "attempt", "kind", "priority", "cpus", "memory", "gpus", "user", "task_queue")
 """What of an instance decides whether there is room, and what its ticket is made from."""
 LOOKED_AT = 200
 """How many of a queue's held back instances are looked at: the first in line."""
@@ -44,10 +44,11 @@ def release() -> int:
                 break
             if instance.user_limit is not None and by_user[instance.user_id] >= instance.user_limit:
                 continue
-            room = next((room for room in serving if room.fits(instance.cpus, instance.memory)), None)
+            needs = Needs.of(instance)
+            room = next((room for room in serving if instance.kind in room.worker.kinds and room.fits(needs)), None)
             if room is None:
                 continue
-            room.take(instance.cpus, instance.memory)
+            room.take(needs)
             by_queue[queue.pk] += 1
             by_user[instance.user_id] += 1
             # One of several processes that look at the same time sends it.
@@ -75,22 +76,59 @@ def _count(rows: Any, key: str) -> defaultdict[int | None, int]:
     return defaultdict(int, {row[key]: row["running"] for row in rows})
 
 
+class HasNeeds(Protocol):
+    """An instance, or what is known of one."""
+
+    @property
+    def cpus(self) -> float | None: ...
+    @property
+    def memory(self) -> int | None: ...
+    @property
+    def gpus(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a job asks for of its worker's machine; None: nothing in particular."""
+
+    cpus: float | None = None
+    memory: float | None = None
+    gpus: float | None = None
+
+    @classmethod
+    def of(cls, instance: HasNeeds) -> "Needs":
+        """What an instance asks for."""
+        return cls(instance.cpus, instance.memory, instance.gpus)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it asks for anything."""
+        return not (self.cpus is None and self.memory is None and self.gpus is None)
+
+
 @dataclass
 class Room:
-    """What a worker has left for jobs that ask for processors or memory; None: it is not counted."""
+    """What a worker has left for jobs that ask for processors, memory or GPUs; None: it is not counted."""
 
     worker: Worker
     cpus: float | None
     memory: float | None
+    gpus: float
+
+    @classmethod
+    def whole(cls, worker: Worker) -> "Room":
+        """What a worker has while nothing runs."""
+        return cls(worker, worker.cpus, worker.memory, len(worker.gpus))
 
     @classmethod
     def of_all(cls, workers: Iterable[Worker], leased: QuerySet[TaskAttempt]) -> "list[Room]":
         """What `leased` leaves to each."""
-        rows: Any = leased.values("worker").annotate(cpus=Sum("instance__cpus"), memory=Sum("instance__memory"))
-        used = {row["worker"]: (row["cpus"], row["memory"]) for row in rows}
-        rooms = [cls(worker, worker.cpus, worker.memory) for worker in workers]
+        sums = {name: Sum(f"instance__{name}") for name in ("cpus", "memory", "gpus")}
+        rows: Any = leased.values("worker").annotate(**sums)
+        used = {row["worker"]: Needs(*(row[name] for name in sums)) for row in rows}
+        rooms = [cls.whole(worker) for worker in workers]
         for room in rooms:
-            room.take(*used.get(room.worker.name, (None, None)))
+            room.take(used.get(room.worker.name, Needs()))
         return rooms
 
     @classmethod
@@ -99,18 +137,15 @@ class Room:
         [room] = cls.of_all([worker], leased.filter(worker=worker.name))
         return room
 
-    def fits(self, cpus: float | None, memory: float | None) -> bool:
+    def fits(self, needs: Needs) -> bool:
         """Whether there is so much."""
-        return _fits(cpus, self.cpus) and _fits(memory, self.memory)
+        return _fits(needs.cpus, self.cpus) and _fits(needs.memory, self.memory) and _fits(needs.gpus, self.gpus)
 
-    def take(self, cpus: float | None, memory: float | None) -> None:
+    def take(self, needs: Needs) -> None:
         """Count that as used."""
-        self.cpus = _minus(self.cpus, cpus)
-        self.memory = _minus(self.memory, memory)
-
-
-def _minus(total: float | None, used: float | None) -> float | None:
-    return None if total is None else total - (used or 0)
+        self.cpus = None if self.cpus is None else self.cpus - (needs.cpus or 0)
+        self.memory = None if self.memory is None else self.memory - (needs.memory or 0)
+        self.gpus -= needs.gpus or 0
 
 
 def _fits(asked: float | None, left: float | None) -> bool:

@@ -72,7 +72,22 @@ ALLOWED = Statement(
     LIMIT 1
     """
 )
-_CLAIMED = "id, kind, arguments, snapshot, timeout, memory, cpus, max_attempts, retry_on"
+CLAIMED = ("id", "kind", "arguments", "snapshot", "timeout", "memory", "cpus", "gpus", "max_attempts", "retry_on")
+"""What is told of an instance that was claimed."""
+_CLAIMED = ", ".join(CLAIMED)
+CLAIMABLE = """
+    state IN ('created', 'published') AND datetime_cancelled IS NULL
+    AND (start_after IS NULL OR start_after <= %(now)s)
+    AND cpus IS NULL AND memory IS NULL AND gpus IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM {queues} AS queue
+        WHERE queue.id = task_queue_id AND (queue.paused OR queue.max_running IS NOT NULL)
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM {users} AS owner WHERE owner.id = user_id AND owner.max_running IS NOT NULL
+    )
+"""
+"""What holds of an instance that may be claimed, and to which no limit applies."""
 
 
 @lru_cache(maxsize=1000)
@@ -81,16 +96,7 @@ def _claim(queues: tuple[int, ...] | None) -> Statement:
     return Statement(
         f"""
         UPDATE {{instances}} SET state = 'running', start_after = NULL, datetime_changed = %(now)s
-        WHERE uuid = %(uuid)s AND attempt = %(number)s AND state IN ('created', 'published')
-            AND datetime_cancelled IS NULL AND (start_after IS NULL OR start_after <= %(now)s)
-            AND cpus IS NULL AND memory IS NULL {only}
-            AND NOT EXISTS (
-                SELECT 1 FROM {{queues}} AS queue
-                WHERE queue.id = task_queue_id AND (queue.paused OR queue.max_running IS NOT NULL)
-            )
-            AND NOT EXISTS (
-                SELECT 1 FROM {{users}} AS owner WHERE owner.id = user_id AND owner.max_running IS NOT NULL
-            )
+        WHERE uuid = %(uuid)s AND attempt = %(number)s AND {CLAIMABLE} {only}
         RETURNING {_CLAIMED}
         """  # noqa: S608 - numbers of ours
     )
@@ -131,7 +137,8 @@ END_ATTEMPT = Statement(
     UPDATE {attempts} SET
         lease_expires = NULL, datetime_started = COALESCE(%(started)s, datetime_started),
         datetime_finished = %(finished)s, reason = %(reason)s, message = %(message)s, exit_code = %(exit_code)s,
-        signal = %(signal)s, cpu_seconds = %(cpu_seconds)s, peak_memory = %(peak_memory)s
+        signal = %(signal)s, cpu_seconds = %(cpu_seconds)s, peak_memory = %(peak_memory)s,
+        image_digest = %(image_digest)s
     WHERE instance_id = (SELECT id FROM {instances} WHERE uuid = %(uuid)s)
         AND number = %(number)s AND worker = %(worker)s AND lease_expires IS NOT NULL
     RETURNING instance_id

@@ -1,6 +1,6 @@
 """How an instance comes into being."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -25,6 +25,11 @@ SNAPSHOT = (
     "logs_path",
     "results_path",
     "container_image",
+    "pull_policy",
+    "network",
+    "container_user",
+    "read_only_root",
+    "shm_size",
 )
 """What an instance keeps of its type: with its kind and arguments, all that decides what runs."""
 
@@ -53,8 +58,42 @@ def submit(
 ) -> TaskInstance:
     """Make an instance and hand it to the engine, once it is committed.
 
-    `limits` (names of `Limits`) win over those of the type. The instance is returned as it was born, in state
-    `created`, whatever has become of it since.
+    The instance is returned as it was born, in state `created`, whatever has become of it since.
+
+    Raises:
+        Refused: the arguments, or the queue, do not allow it.
+    """
+    instance = draft(
+        user=user, task_type=task_type, task_queue=task_queue, arguments=arguments, name=name, limits=limits
+    )
+    instance.save(force_insert=True)
+    hand_over([instance])
+    return instance
+
+
+def clone(*, user: User, instance: TaskInstance) -> TaskInstance:
+    """Submit once more what `instance` ran, from its type as it is now; the clone belongs to `user`.
+
+    Raises:
+        Refused: `user` may not use its queue, or the rules of its type or queue have changed.
+    """
+    check_usable(user, instance.task_queue_id)
+    return submit(user=user, task_type=instance.task_type, task_queue=instance.task_queue, **what_it_ran(instance))
+
+
+def draft(
+    *,
+    user: User,
+    task_type: TaskType,
+    task_queue: TaskQueue,
+    arguments: Any = NO_ARGUMENTS,
+    name: str = "",
+    limits: Mapping[str, Any] | None = None,
+    check: Callable[[TaskType, TaskQueue], None] | None = None,
+) -> TaskInstance:
+    """An instance that obeys the rules, not saved yet. `limits` (names of `Limits`) win over those of the type.
+
+    `check` may stand for `check_queue`, which asks the database.
 
     Raises:
         Refused: the arguments, or the queue, do not allow it.
@@ -65,12 +104,12 @@ def submit(
         task_type.required_arguments_default_values,
     )
     check_runnable(arguments, as_word=not task_type.json_file_option)
-    _check_queue(task_type, task_queue)
+    (check or check_queue)(task_type, task_queue)
     stored, now = dispatch.birth_state(), timezone.now()
     limits = {name: getattr(task_type, name) for name in LIMITS} | dict(limits or {})
     patience = limits["queue_timeout"] or settings.SALTANT.claim_timeout
     snapshot: Any = {name: getattr(task_type, name) for name in SNAPSHOT}
-    instance = TaskInstance.objects.create(
+    return TaskInstance(
         task_class=task_type.task_class,
         state=stored,
         datetime_created=now,
@@ -85,33 +124,45 @@ def submit(
         snapshot=snapshot,
         **limits,
     )
-    instance.state = State.CREATED
+
+
+def hand_over(instances: Sequence[TaskInstance]) -> None:
+    """Have instances that were just saved sent and told of, once they are committed. They are as they were born."""
+    if not instances:
+        return
+    stored = State(instances[0].state)
+    for instance in instances:
+        instance.state = State.CREATED
     # What no worker may take is sent when its queue is resumed.
-    if not (task_queue.paused and dispatch.sends_again()):
-        transaction.on_commit(partial(dispatch.publish, instance, task_queue.name, stored))
-    changes.tell(instance.uuid)
-    return instance
+    waits = dispatch.sends_again()
+    ready = [instance for instance in instances if not (waits and instance.task_queue.paused)]
+    if ready:
+        transaction.on_commit(partial(dispatch.publish_many, ready, stored))
+    changes.tell(*(instance.uuid for instance in instances))
 
 
-def clone(*, user: User, instance: TaskInstance) -> TaskInstance:
-    """Submit once more what `instance` ran, from its type as it is now; the clone belongs to `user`.
+def what_it_ran(instance: TaskInstance) -> dict[str, Any]:
+    """Of an instance, what its clone has of it."""
+    limits = {name: getattr(instance, name) for name in LIMITS}
+    return {"arguments": instance.arguments, "name": instance.name, "limits": limits}
+
+
+def check_usable(user: User, queue: int) -> None:
+    """Refuse a queue that `user` may not use.
 
     Raises:
-        Refused: `user` may not use its queue, or the rules of its type or queue have changed.
+        Refused: to them it is none.
     """
-    if not usable_queues(user).filter(pk=instance.task_queue_id).exists():
-        raise Refused({"task_queue": [f'Invalid pk "{instance.task_queue_id}" - object does not exist.']})
-    return submit(
-        user=user,
-        task_type=instance.task_type,
-        task_queue=instance.task_queue,
-        arguments=instance.arguments,
-        name=instance.name,
-        limits={name: getattr(instance, name) for name in LIMITS},
-    )
+    if not usable_queues(user).filter(pk=queue).exists():
+        raise Refused({"task_queue": [f'Invalid pk "{queue}" - object does not exist.']})
 
 
-def _check_queue(task_type: TaskType, queue: TaskQueue) -> None:
+def check_queue(task_type: TaskType, queue: TaskQueue) -> None:
+    """Refuse a type that a queue does not run.
+
+    Raises:
+        Refused: it is of another kind, or on none of the queue's whitelists.
+    """
     if not queue.accepts(task_type.kind):
         raise Refused({"non_field_errors": [f"The queue '{queue.name}' does not run {KIND_NAMES[task_type.kind]}."]})
     if statements.ALLOWED.one(queue=queue.pk, task_type=task_type.pk) is None:

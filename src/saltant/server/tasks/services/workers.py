@@ -102,6 +102,14 @@ def _renew(worker: str, running: Mapping[Attempt, datetime | None], now: datetim
     return {attempt for attempt in running if attempt not in leases or leases[attempt][2] is not None}
 
 
+def live(attempts: Collection[Attempt]) -> set[Attempt]:
+    """Those of `attempts` that hold a lease, whoever's."""
+    held = TaskAttempt.objects.filter(
+        lease_expires__isnull=False, instance__uuid__in={attempt.uuid for attempt in attempts}
+    )
+    return {Attempt(*row) for row in held.values_list("instance__uuid", "number")}.intersection(attempts)
+
+
 def leave(worker: str, *, draining: bool = False) -> None:
     """Record that a worker takes nothing any more: it is `draining`, or gone."""
     gone = {} if draining else {"datetime_left": timezone.now()}

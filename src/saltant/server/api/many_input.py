@@ -1,0 +1,96 @@
+"""What requests about many instances may say, and what becomes of each item."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import APIException, ValidationError
+
+from saltant.server.api.fields import JSONValue
+from saltant.server.tasks import services
+from saltant.server.tasks.models import TaskInstance
+
+MOST = 10_000
+"""Items of one request."""
+
+
+class ItemsField(JSONValue):
+    """A list of things that are looked at one by one; in a form it is text of JSON."""
+
+    default_error_messages = {"not_a_list": f"Give a list of 1 to {MOST} {{things}}."}
+    things = "instances"
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        data = super().to_internal_value(data)
+        if not isinstance(data, list) or not 0 < len(data) <= MOST:
+            self.fail("not_a_list", things=self.things)
+        return data
+
+
+class NamesField(ItemsField):
+    """A list of what may be UUIDs of instances. Whether there are such, each item's answer says."""
+
+    things = "UUIDs"
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        names: list[Any] = super().to_internal_value(data)
+        if not all(isinstance(each, str) for each in names):
+            self.fail("not_a_list", things=self.things)
+        return names
+
+
+class ManySerializer(serializers.Serializer[Any]):
+    """The body of a request about many instances."""
+
+    all_or_nothing = serializers.BooleanField(
+        default=False, help_text="Whether nothing is done if one of them cannot be: the answer is a 400 then."
+    )
+
+
+class ManyInstancesSerializer(ManySerializer):
+    """The body of a request that makes many."""
+
+    instances = ItemsField(help_text=f"What single requests would say: {MOST} at most.")
+
+
+class ManyNamesSerializer(ManySerializer):
+    """The body of a request that clones or terminates many."""
+
+    uuids = NamesField(help_text=f"The instances, of this class: {MOST} at most.")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a single request would have got.
+
+    Attributes:
+        status: of the answer.
+        errors: the answer's body.
+    """
+
+    status: int
+    errors: Any
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """As it is told."""
+        return {"errors": self.errors, "status": self.status}
+
+
+def attempt(act: Callable[[Any], TaskInstance], item: Any) -> TaskInstance | Failure:
+    """What comes of one item."""
+    try:
+        return act(item)
+    except services.Refused as refused:
+        return Failure(400, refused.errors)
+    except ValidationError as error:
+        return Failure(400, error.detail)
+    except APIException as error:
+        return Failure(error.status_code, {"detail": error.detail})
+
+
+def told(value: Any) -> str:
+    """A value as compact JSON."""
+    return json.dumps(value, separators=(",", ":"))
