@@ -18,6 +18,7 @@ from saltant.worker import processes
 from saltant.worker.cgroups import Cgroups
 from saltant.worker.environment import Environment
 from saltant.worker.folders import WorkerFolders
+from saltant.worker.gpus import GpuPool
 from saltant.worker.launch import Launcher
 from saltant.worker.leftovers import LAUNCHER_VARIABLE, environment_of
 from saltant.worker.loop import Worker
@@ -196,7 +197,7 @@ class Rig:
         environment = Environment(values if values is not None else {"PATH": os.environ["PATH"]}, allowed)
         grace = options.setdefault("kill_grace", 0.5)
         self.cgroups = cgroups or Cgroups(data)
-        tools = Tools(self.folders, self.launcher, environment, self.cgroups, kill_grace=grace)
+        tools = Tools(self.folders, self.launcher, environment, self.cgroups, kill_grace=grace, gpus=GpuPool(2))
         options = dict[str, Any]({"heartbeat_seconds": 60.0, "control": self.server}) | options
         runners: dict[Kind, Any] = {**make_runners(tools), **options.pop("runners", {})}
         self.server.known = list(runners)

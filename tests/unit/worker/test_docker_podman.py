@@ -29,7 +29,7 @@ def engine() -> Iterator[Podman]:
 
 @pytest.fixture(scope="module")
 def rig(engine: Podman) -> Iterator[DockerRig]:
-    rig = DockerRig(engine.folder / "data", engine.url, values={"WANTED": "a b\nä"}, pull_tries=1)
+    rig = DockerRig(engine.folder / "worker", engine.url, values={"WANTED": "a b\nä"}, pull_tries=1)
     assert rig.runner.why_not() == ""
     assert rig.runner._engine.facts().is_podman
     yield rig

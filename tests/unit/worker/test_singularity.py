@@ -279,6 +279,4 @@ def test_as_another_user(place: tuple[str, Path]) -> None:
     assert b"NoNewPrivs:\t1" in ran.stdout
     result = rig.folders.of(ran.job.attempt).results / "r"
     assert (result.read_text(), result.stat().st_uid) == ("r\n", RunAs.named("nobody").uid)
-    end = rig.run(folder / "box.sif", "id", container_user="root").end
-    assert end.reason is Reason.WORKER_ERROR
     rig.close()

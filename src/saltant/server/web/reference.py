@@ -1,5 +1,6 @@
 """The API's reference as a page, made from the OpenAPI document: no script, nothing from elsewhere."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,8 +56,12 @@ class ReferenceView(TemplateView):
         schemas: Json = made["components"]["schemas"]
         about = [marked(part) for part in made["info"]["description"].split("\n\n")]
         groups = [(tag["name"], list(operations(made, tag["name"]))) for tag in made["tags"]]
+        # Bodies are shown with their operations, but for those that others are made of.
+        parts = set(re.findall(rf"{REF}(\w+)", json.dumps(list(schemas.values()))))
         things = [
-            (name, rows_of(each)) for name, each in sorted(schemas.items()) if not name.endswith(("Request", "Form"))
+            (name, rows_of(each))
+            for name, each in sorted(schemas.items())
+            if name in parts or not name.endswith(("Request", "Form"))
         ]
         return super().get_context_data(
             version=version, versions=VERSIONS, about=about, groups=groups, things=things, **kwargs

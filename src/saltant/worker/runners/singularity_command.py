@@ -4,10 +4,8 @@ import csv
 import io
 import json
 import os
-import pwd
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from saltant.jobs import Job, Network
@@ -37,6 +35,12 @@ def make_command(program: str, image: Path, job: Job, folders: JobFolders, run_a
         raise CannotRunError(
             Reason.WORKER_ERROR, "Apptainer cannot set the size of /dev/shm: leave shm_size out of its task type."
         )
+    if job.container_user:
+        raise CannotRunError(
+            Reason.WORKER_ERROR,
+            f"Apptainer runs containers as the jobs' own user and cannot become {job.container_user!r}: leave"
+            " container_user out of its task type.",
+        )
     words = [program, "--silent", "exec", *isolation(run_as), "--workdir", str(folders.work)]
     if not job.read_only_root:
         words.append("--writable-tmpfs")
@@ -44,7 +48,6 @@ def make_command(program: str, image: Path, job: Job, folders: JobFolders, run_a
         words += ["--net", "--network", "none"]
     if job.gpus:
         words.append("--nv")
-    words += _user(job.container_user, run_as)
     for source, target in ((folders.logs, job.logs_path), (folders.results, job.results_path)):
         if target:
             words += ["--mount", mount(source, target)]
@@ -92,21 +95,3 @@ def mount(source: Path, target: str) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(["type=bind", f"source={source}", f"destination={target}"])
     return line.getvalue()
-
-
-def _user(wanted: str, run_as: RunAs | None) -> list[str]:
-    """Apptainer runs as whoever calls it, or as a root that is none outside of the container."""
-    uid = os.geteuid() if run_as is None else run_as.uid
-    gid = os.getegid() if run_as is None else run_as.gid
-    own = {"", str(uid), f"{uid}:{gid}"}
-    with suppress(KeyError):
-        own.add(pwd.getpwuid(uid).pw_name)
-    if wanted in own:
-        return []
-    if wanted in ("root", "0", "0:0") and (run_as is None or uid == 0):
-        return ["--fakeroot"] if uid else []  # who may gain no rights may not map users either
-    raise CannotRunError(
-        Reason.WORKER_ERROR,
-        f"Apptainer runs containers as the jobs' own user ({uid}:{gid}) or as root: it cannot become {wanted!r}."
-        " Change container_user in its task type.",
-    )
