@@ -48,6 +48,7 @@ bench: install
 	$(BIN)/python bench/waiting.py
 	$(BIN)/python bench/sdk.py
 	$(BIN)/python bench/shipping.py
+	$(BIN)/python bench/containers.py
 	$(BIN)/python bench/cli.py
 
 constraints: install

@@ -8,12 +8,17 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from saltant.config import Settings
+from saltant.worker.engine_checks import check_docker
 from tests.acceptance.system import SALTANT, Up
+from tests.services.docker import Docker
+from tests.services.fixtures import obtain
 
 PARTS = [
     *("settings", "https", "run-as", "folder", "disk", "database", "migrations", "files", "admin-token", "clock"),
@@ -153,6 +158,38 @@ def test_a_user_for_jobs_must_reach_them(folder: Path) -> None:
         assert "as nobody" in found["launcher"]["says"]
         Path(name).chmod(0o711)
         assert check(moved, SALTANT_RUN_AS="nobody")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SALTANT_DOCKER_HOST", "unix:///nowhere/docker.sock", "no Docker engine at unix:///nowhere/docker.sock"),
+        ("SALTANT_DOCKER_HOST", "nonsense", "nonsense"),
+        ("SALTANT_REGISTRY_AUTH", "/nowhere/config.json", "which cannot be read"),
+        ("SALTANT_REGISTRY_AUTH", "/etc/hostname", "no JSON object"),
+    ],
+)
+def test_an_engine_that_was_named_must_be_there(stopped: Path, variable: str, value: str, says: str) -> None:
+    code, found = check(stopped, **{variable: value})
+    assert (code, failures(found)) == (1, ["docker"])
+    assert says in found["docker"]["says"]
+
+
+def test_no_engine_is_nothing_wrong(stopped: Path, tmp_path: Path) -> None:
+    code, found = check(stopped, DOCKER_HOST=f"unix://{tmp_path}/docker.sock", PATH=str(tmp_path))
+    assert (code, failures(found)) == (0, [])
+    assert found["docker"]["says"].startswith("no Docker containers here: There is no Docker engine")
+    assert found["singularity"]["says"].startswith("no Singularity containers here: ")
+
+
+def test_whose_files_containers_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    with obtain(Docker) as docker:
+        settings = Settings(docker_host=docker.url)
+        assert check_docker(settings).endswith(docker.url), "root can delete everything"
+        # Of the user it is only the number that counts here, and a test's Python need not be readable by others.
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        assert "set SALTANT_CONTAINER_USER=self" in check_docker(settings)
+        assert check_docker(replace(settings, container_user="self")).endswith(docker.url)
 
 
 def test_a_key_that_opens_nothing(folder: Path) -> None:

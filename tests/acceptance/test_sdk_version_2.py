@@ -2,7 +2,7 @@
 
 import pytest
 
-from saltant import Client, UnsupportedByServer
+from saltant import BadRequest, Client, UnsupportedByServer
 from tests.acceptance.system import Site, wait_until
 from tests.acceptance.test_sdk_types import fresh
 
@@ -45,6 +45,32 @@ def test_limits_of_types_and_instances(up: Site) -> None:
     own = up.client.executable_task_instances.create(task_type.id, queue.id, timeout=0.2)
     own.wait_until_finished(0.02, timeout=60)
     assert (own.reason, own.attempt) == ("timed_out", 1)
+
+
+def test_how_containers_are_run(up: Site, old: Client) -> None:
+    types = up.client.container_task_types
+    made = types.create(fresh("type"), "true", "image", "docker", network="none", container_user="1000:100", gpus=2)
+    assert (made.pull_policy, made.network, made.container_user, made.gpus) == ("if_missing", "none", "1000:100", 2)
+    assert (made.read_only_root, made.shm_size, made.memory) == (False, None, None)
+    made.shm_size, made.read_only_root, made.gpus = 2**26, True, None
+    made.put()
+    kept = types.get(made.id)
+    assert (kept.shm_size, kept.read_only_root, kept.network, kept.gpus) == (2**26, True, "none", None)
+    kept.shm_size = None
+    kept.put()
+    assert types.get(made.id).shm_size is None
+    assert types.put(made.id, kept.name, "", "true", [], [], {}, "", "", "other", "docker").network == "none"
+    with pytest.raises(BadRequest, match="use Docker"):
+        types.create(fresh("type"), "true", "image", "singularity", shm_size=2**26)
+    with pytest.raises(TypeError, match="pull_policies"):
+        types.create(fresh("type"), "true", "image", "docker", pull_policies="never")  # type: ignore[call-arg]
+    seen = old.container_task_types.get(made.id)
+    assert (seen.network, seen.gpus) == (None, None)
+    seen.description = "what version 1 does not know stays"
+    seen.put()
+    assert types.get(made.id).network == "none"
+    with pytest.raises(UnsupportedByServer, match="network of containers"):
+        old.container_task_types.create(fresh("type"), "true", "image", "docker", network="none")
 
 
 def test_a_mistyped_limit_is_told_before_anything_is_sent(up: Site) -> None:

@@ -20,7 +20,6 @@ PLACE = Path(tempfile.gettempdir()) / f"saltant-tests-apptainer-{os.getuid()}"
 """Straight under /tmp, whose every part another user may pass: jobs run as such."""
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-MIRROR = "http://deb.debian.org/debian"
 
 
 class Apptainer:
@@ -117,6 +116,8 @@ def _unpack(folder: Path) -> None:
     for name in ("var/lib/apptainer/mnt/session", "lib/var/lib/apptainer/mnt/session", "lib/etc"):
         (usr / name).mkdir(parents=True)
     (usr / "lib/etc/apptainer").symlink_to("../../etc/apptainer")
+    if not (usr / "bin/singularity").is_symlink():
+        (usr / "bin/singularity").symlink_to("apptainer")
     # Root in a sandbox lacks some capabilities: ask for none, and leave cgroups to whoever started it.
     configuration = usr / "etc/apptainer/apptainer.conf"
     text = configuration.read_text().replace("\nroot default capabilities = full", "\nroot default capabilities = no")
@@ -128,7 +129,10 @@ def _unpack(folder: Path) -> None:
 def _mirror() -> str:
     words = ["apt-get", "indextargets", "--format", "$(SITE)"]
     sites = subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
-    return next((site for site in sites if site.endswith("/debian")), MIRROR)
+    site = next((site for site in sites if site.endswith("/debian")), None)
+    if site is None:
+        raise Missing("apt-get knows no mirror of Debian")
+    return site
 
 
 def _run(folder: Path, *words: str) -> None:

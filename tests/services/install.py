@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services import postgresql, rabbitmq
+from tests.services import apptainer, postgresql, rabbitmq
 from tests.services.base import Missing, program
 
 PROGRAMS = {
@@ -23,6 +23,7 @@ PROGRAMS = {
     "faketime": ("faketime", ()),
     "docker.io": ("dockerd", ()),
     "docker-registry": ("docker-registry", ()),
+    "podman": ("podman", ()),
     "busybox-static": ("busybox", ()),
     "squashfs-tools": ("mksquashfs", ()),
     "patchelf": ("patchelf", ()),
@@ -36,15 +37,17 @@ MARK = "# saltant's tests, while they install packages"
 
 def main() -> int:
     """Install what is missing. Says what it could not, and goes on: the tests skip what they have no program for."""
-    packages = missing()
-    if not packages:
-        return 0
+    if packages := missing():
+        try:
+            install(packages)
+        except (OSError, subprocess.SubprocessError) as error:
+            print(error, file=sys.stderr)
+        for package in missing():
+            print(f"NOT INSTALLED: {package}. What needs it is not tested.", file=sys.stderr)
     try:
-        install(packages)
-    except (OSError, subprocess.SubprocessError) as error:
-        print(error, file=sys.stderr)
-    for package in missing():
-        print(f"NOT INSTALLED: {package}. What needs it is not tested.", file=sys.stderr)
+        apptainer.Apptainer()
+    except Missing as error:
+        print(f"NOT INSTALLED: Apptainer: {error}. What needs it is not tested.", file=sys.stderr)
     return 0
 
 

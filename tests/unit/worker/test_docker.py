@@ -6,14 +6,17 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from saltant.jobs import Attempt, Job, Kind
 from saltant.reasons import Reason
 from saltant.states import State
 from saltant.worker.run_as import RunAs
-from tests.services.docker import Docker
+from saltant.worker.running import Running
+from tests.services.docker import IMAGE, Docker
 from tests.services.fixtures import obtain
 from tests.unit.worker.docker_rig import DockerRig, mounted, processes_of
 from tests.unit.worker.rig import BOUND, until
@@ -202,10 +205,14 @@ def test_what_does_not_heed_sigterm_is_killed_with_its_children(rig: DockerRig, 
 
 
 def test_what_is_ended_before_it_starts_is_not_started(rig: DockerRig) -> None:
-    going = rig.start("touch /results/here", results_path="/results")
-    going.end(0)
-    ran = rig.ran(going)
-    assert ran.end.reason is Reason.CANCELLED or (ran.end.reason, ran.end.exit_code) == (Reason.EXITED, 0)
+    job = Job(
+        Attempt(uuid4(), 1), Kind.DOCKER, "touch /results/here", {}, container_image=IMAGE, results_path="/results"
+    )
+    running = Running(job.attempt)
+    running.end(Reason.CANCELLED, 5)
+    end = rig.runner.run(job, running)
+    assert (end.reason, end.started) == (Reason.CANCELLED, None)
+    assert list(rig.folders.of(job.attempt).results.iterdir()) == []
 
 
 def test_twenty_at_once(rig: DockerRig) -> None:

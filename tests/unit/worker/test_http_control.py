@@ -62,6 +62,26 @@ def test_an_announcement_tells_all_and_learns_the_lease(web: Web, control: HttpC
     assert web.server.announced == [("w", ["default"], {Kind.EXECUTABLE}, 2)] * 2
 
 
+def test_a_server_says_who_it_is_and_an_older_one_does_not(web: Web, control: HttpControl) -> None:
+    assert control.server == ""
+    web.more = {"server": "abc"}
+    control.announce(SAID)
+    assert control.server == "abc"
+    web.more = {"server": None}
+    control.announce(SAID)
+    assert control.server == ""
+
+
+def test_what_is_live_is_asked_in_parts(web: Web, control: HttpControl) -> None:
+    live = ticket(web)
+    assert control.claim(live, "w") is not None
+    others = [Attempt(uuid4(), 1) for _ in range(1000)]
+    web.requests.clear()
+    assert set(control.live([*others, live.attempt])) == {live.attempt}
+    assert paths(web) == ["live", "live"]
+    assert control.live([]) == set()
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 426])
 def test_what_a_server_refuses_is_told_in_its_own_words(web: Web, control: HttpControl, status: int) -> None:
     web.answer = (status, '{"detail": "Not like this."}')

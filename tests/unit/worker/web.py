@@ -9,6 +9,8 @@ from typing import Any
 from saltant.protocol import (
     announcement_from_json,
     attempt_from_json,
+    attempts_from_json,
+    attempts_to_json,
     end_from_json,
     job_to_json,
     orders_to_json,
@@ -36,6 +38,7 @@ class Web:
         self.answer: tuple[int, str] | None = None
         self.ahead = 0.0
         self.lease = 60.0
+        self.more: dict[str, Any] = {}  # that it answers to an announcement
         self.gate = threading.Event()
         self.gate.set()
         self.under_way = 0
@@ -100,7 +103,7 @@ class Web:
         self.server.announce(
             announcement_from_json(body), None if held is None else [attempt_from_json(each) for each in held]
         )
-        return {"time": self._now(), "lease": self.lease, "version": "0"}
+        return {"time": self._now(), "lease": self.lease, "version": "0"} | self.more
 
     def _claim(self, body: dict[str, Any]) -> dict[str, Any]:
         jobs = [self.server.claim(ticket_from_json(each), body["worker"]) for each in body["tickets"]]
@@ -116,6 +119,9 @@ class Web:
 
     def _exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         return self._finish(body) | self._claim(body)
+
+    def _live(self, body: dict[str, Any]) -> dict[str, Any]:
+        return attempts_to_json(self.server.live(attempts_from_json(body)))
 
     def _leave(self, body: dict[str, Any]) -> dict[str, Any]:
         self.server.leave(body["worker"], draining=body["draining"])

@@ -92,7 +92,7 @@ class TypeSerializer(serializers.ModelSerializer[TaskType]):
 
 DOCKER_ONLY = {
     "container_user": "Singularity runs a container as the worker's own user: leave this empty, or use Docker.",
-    "shm_size": "Singularity gives a container the machine's own /dev/shm: leave this null, or use Docker.",
+    "shm_size": "Singularity cannot set the size of /dev/shm: leave this null, or use Docker.",
 }
 """What containers of type singularity cannot have, and why."""
 
