@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 IN_MEMORY = 2**20
@@ -51,6 +52,11 @@ class Reply:
     def header(self, name: bytes) -> str | None:
         """The value of a header, by its name in small letters."""
         return next((value.decode("latin-1") for given, value in self.headers if given == name), None)
+
+    def with_body(self, body: bytes) -> "Reply":
+        """The same with another body."""
+        headers = [(name, b"%d" % len(body) if name == b"content-length" else value) for name, value in self.headers]
+        return Reply(self.status, headers, body)
 
     async def send_to(self, send: Send) -> None:
         """Answer a client with it."""
@@ -89,6 +95,10 @@ class Bridge:
         """The whole answer to a request whose body is known: for who has something to do with it before it is sent."""
         asked = {**environ, "wsgi.input": BytesIO(body)}
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._reply, asked)
+
+    async def run(self, act: Callable[[], T]) -> T:
+        """What `act` returns, in one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, act)
 
     def _reply(self, environ: dict[str, Any]) -> Reply:
         answer = self._begin(environ)

@@ -40,6 +40,15 @@ class Django:
         self.status = 200
         self.looks = 0
         self.told: list[bytes] = []
+        self.answers = 0
+        self.makes_answers = False
+
+    def answer(self) -> str | None:
+        """What a view leaves to be asked for without itself."""
+        self.answers += 1
+        if self.status != 200:
+            raise OSError
+        return None if self.state == "running" else json.dumps({"state": self.state, "made": "anew"})
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.looks += 1
@@ -60,6 +69,7 @@ class Django:
         elif watch is not None and self.state == "running":
             watch.on_end([UUID])
             watch.seconds = float(environ["QUERY_STRING"].partition("=")[2])
+            watch.answer = self.answer if self.makes_answers else None
         start_response(f"{status} X", [*headers.items(), ("Content-Length", str(len(body)))])
         return [body]
 
@@ -142,6 +152,36 @@ async def test_an_end_is_told_at_once(django: Django) -> None:
     assert json.loads(await client.part()) == {"state": "failed"}
     await client.task
     assert django.looks == 2
+    assert is_empty(hub)
+
+
+@in_a_loop
+async def test_news_is_answered_without_asking_the_view_again(django: Django) -> None:
+    django.makes_answers = True
+    hub = hub_of(django)
+    client = Client(hub, INSTANCE, "wait=300")
+    await until(lambda: django.looks == 1)
+    hub.board.post(Change.UNKNOWN, [])  # nothing has ended: it goes on waiting
+    await until(lambda: django.answers == 1)
+    django.state = "failed"
+    hub.board.post(Change.ENDED, [UUID])
+    assert await client.status() == 200
+    assert json.loads(await client.part()) == {"state": "failed", "made": "anew"}
+    await client.task
+    assert (django.looks, django.answers) == (1, 2)
+    assert is_empty(hub)
+
+
+@in_a_loop
+async def test_an_answer_that_cannot_be_made_is_the_views_to_give(django: Django) -> None:
+    django.makes_answers = True
+    hub = hub_of(django)
+    client = Client(hub, INSTANCE, "wait=300")
+    await until(lambda: django.looks == 1)
+    django.state, django.status = "failed", 404
+    hub.board.post(Change.ENDED, [UUID])
+    assert await client.status() == 404
+    await client.task
     assert is_empty(hub)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -18,6 +18,8 @@ class Watch:
 
     Attributes:
         seconds: how long the view says that the client may be kept; None: not at all.
+        answer: makes the body of the answer when there is news, or None if it is nothing to answer with. The view has
+            checked who asks shortly before. None: the view itself is asked again.
         is_last: whether the view is to answer with what is, because the time is over.
         state: what the view keeps from one look to the next.
         has_more: whether there is more to tell at once.
@@ -27,7 +29,7 @@ class Watch:
 
     __slots__ = (
         *("_board", "_future", "_heard", "_pending"),
-        *("has_more", "has_news", "is_last", "kind", "seconds", "state", "uuids"),
+        *("answer", "has_more", "has_news", "is_last", "kind", "seconds", "state", "uuids"),
     )
 
     def __init__(self, board: "Board") -> None:
@@ -38,6 +40,7 @@ class Watch:
         self.kind: Change | None = None
         self.uuids: Collection[str] = ()
         self.seconds: float | None = None
+        self.answer: Callable[[], str | None] | None = None
         self.is_last = False
         self.state: Any = None
         self.has_more = False
