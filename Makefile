@@ -46,6 +46,7 @@ bench: install
 	$(BIN)/python bench/embedded.py
 	$(BIN)/python bench/many.py
 	$(BIN)/python bench/waiting.py
+	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/sdk.py
 	$(BIN)/python bench/shipping.py
 	$(BIN)/python bench/containers.py

@@ -1,12 +1,13 @@
 """What all tests share."""
 
 import signal
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
-from tests.services import fixtures
+from tests.services import fixtures, leftovers
 from tests.services.fixtures import postgresql, rabbitmq, redis_server
 
 __all__ = ["postgresql", "rabbitmq", "redis_server"]
@@ -16,6 +17,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_container_is_left() -> Iterator[None]:
+    """Nothing of container engines is left when all tests, and all other fixtures, are over."""
+    yield
+    end = time.monotonic() + 30  # the last processes may be on their way out
+    while found := leftovers.left():
+        assert time.monotonic() < end, f"This is left: {found}"
+        time.sleep(0.1)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

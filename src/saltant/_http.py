@@ -7,9 +7,9 @@ import logging
 import os
 import random
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -41,6 +41,8 @@ LONGEST_TIMEOUT = 1e6
 """Seconds. Beyond about this a socket's time-out may overflow."""
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class TokenAuth(AuthBase):
@@ -232,8 +234,16 @@ class Transport:
                 _strip(prepared)
                 raise error from cause
             logger.debug("%s; trying again in %.2f s", error, wait)
-            time.sleep(wait)
+            self.sleep(wait)
         raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. All waits of the SDK but those for answers are made here, so that an event loop can do them instead."""
+        time.sleep(seconds)
+
+    def aside(self, act: Callable[..., T], *args: Any) -> T:
+        """Do what may keep the disk or the processor busy for long."""
+        return act(*args)
 
     def close(self) -> None:
         """Close the connections."""

@@ -139,7 +139,7 @@ def pause(transport: Transport, patience: Patience, error: Trouble | None) -> No
         BadHttpRequestError: The errors have lasted too long.
     """
     asked = 0.0 if error is None else patience.bear(error)
-    time.sleep(max(asked, transport.backoff.wait(max(patience.failures, 1))))
+    transport.sleep(max(asked, transport.backoff.wait(max(patience.failures, 1))))
 
 
 def lines(chunks: Iterable[bytes]) -> Generator[bytes, None, None]:

@@ -26,7 +26,7 @@ def sweep(
         task_queue_id: The ID of their task queue.
         fixed: Arguments that all of them have.
         name: Their name; it may hold arguments in braces, as `str.format` puts them in.
-        limits: Their limits: see `saltant.models.Limits`.
+        limits: Their limits: see `saltant.models.Limits`; or their `labels`.
 
     Raises:
         TypeError: A grid's values are no list, or a table's row is none.

@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -105,6 +105,8 @@ class Client:
     <Client https://example.org/api/>
     """
 
+    _transport_class: ClassVar[type[Transport]] = Transport
+
     def __init__(
         self,
         base_api_url: str,
@@ -121,7 +123,9 @@ class Client:
             raise ValueError(f"default_timeout must be more than 0 seconds, not {default_timeout!r}")
         if max_retries < 0 or pool_size < 1:
             raise ValueError("max_retries must be at least 0, and pool_size at least 1")
-        self._transport = Transport(self.base_api_url, parse_token(auth_token), timeout, max_retries, pool_size)
+        self._transport = self._transport_class(
+            self.base_api_url, parse_token(auth_token), timeout, max_retries, pool_size
+        )
         self.container_task_instances = ContainerTaskInstanceManager(self)
         self.container_task_types = ContainerTaskTypeManager(self)
         self.executable_task_instances = ExecutableTaskInstanceManager(self)

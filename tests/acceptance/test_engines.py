@@ -1,7 +1,9 @@
-"""Container engines that come and go while a worker works: in one process, and over a broker."""
+"""Containers in one process, and over a broker: engines that come and go, and stops while containers run."""
 
+import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from tests.acceptance.conftest import make_site
 from tests.acceptance.system import START, Up, wait_until
 from tests.services.docker import IMAGE, Docker
 from tests.services.fixtures import obtain
+from tests.unit.worker.container_rig import image_folder, processes_with
 
+STUBBORN = "#!/bin/sh\ntrap '' TERM\nsetsid sleep 1000 &\necho ready\nsleep 1000\nsleep 1000\n"
 NO_ENGINE = "No worker of the queue 'default' can run Docker containers."
 
 
@@ -109,3 +113,50 @@ def test_what_a_killed_worker_leaves_is_removed_by_the_next(lab: Lab) -> None:
         foreign.close()
     assert lab.submit("true").wait_until_finished(0.02, timeout=START).state == "successful"
     assert lab.left() == []
+
+
+def test_a_worker_that_is_stopped_leaves_nothing(lab: Lab) -> None:
+    job = lab.submit("sh -c 'trap \"\" TERM; sleep 600; sleep 600'")
+    wait_until(lambda: job.sync().state == "running", "it runs")
+    wait_until(lab.left, "its container is there")
+    worker: Any = lab.site if isinstance(lab.site, Up) else lab.site.workers[0]
+    assert worker.stop(signal.SIGINT) == 0
+    assert lab.left() == []
+    worker.start()
+    job = lab.site.client.container_task_instances.get(job.uuid)
+    assert job.wait_until_finished(0.02, timeout=START).state == "failed"
+
+
+@pytest.mark.parametrize("name", ["embedded", "rabbitmq"])
+def test_containers_of_singularity_and_a_stop_while_they_run(request: pytest.FixtureRequest, name: str) -> None:
+    with image_folder({"app/stubborn": STUBBORN}) as (apptainer, folder):
+        environ = {"PATH": apptainer.path, "SALTANT_KILL_GRACE": "0.2"}
+        with make_site(name, request, folder / name, environ=environ) as site:
+            client, queue = site.client, site.client.task_queues.get(name="default").id
+
+            def submit(command: str, **options: Any) -> ContainerTaskInstance:
+                made = client.container_task_types.create(
+                    f"type-{uuid.uuid4()}", command, str(folder / "box.sif"), "singularity", **options
+                )
+                client.task_whitelists.get(name="default").add(container_task_types=[made.id])
+                return client.container_task_instances.create(made.id, queue)
+
+            command = "sh -c 'echo out; echo err >&2; echo mine >/logs/own.txt; echo r >/results/r.txt; exit 7'"
+            job = submit(command, logs_path="/logs", results_path="/results").wait_until_finished(0.02, timeout=START)
+            assert (job.state, job.reason, job.exit_code) == ("failed", "exited", 7), job.message
+            wait_until(lambda: len(job.log_files()) == 3, "its logs have come")
+            assert (job.logs(), job.logs("stderr"), job.logs("own.txt")) == ("out\n", "err\n", "mine\n")
+            assert [(result.name, result.size) for result in job.results()] == [("r.txt", 2)]
+
+            job = submit("/app/stubborn")
+            wait_until(lambda: "ready" in job.logs(), "it runs")
+            job.terminate()
+            assert job.wait_until_finished(0.02, timeout=START).state == "terminated"
+            assert processes_with(job.uuid) == []
+
+            job = submit("/app/stubborn")
+            wait_until(lambda: "ready" in job.logs(), "it runs")
+            program: Any = site if isinstance(site, Up) else site.workers[0]
+            assert program.stop(signal.SIGINT) == 0
+            assert processes_with(job.uuid) == []
+            assert list((Path(site.data_dir) / "work").iterdir()) == []

@@ -13,11 +13,15 @@ from typing import Any
 
 import docker
 
+from tests.services import leftovers
 from tests.services.apptainer import make_root
 from tests.services.base import Missing, Service, program
 
 IMAGE = "saltant-tests:1"
 """An image with busybox, /logs and /results, which every engine here has."""
+
+OWN_NETWORKS = {"bridge", "host", "none", "podman"}
+"""Networks that engines make for themselves."""
 
 # Its mounts are seen by nobody else and go with its last process, however that ends. Those of the machine it sees come
 # and go. What it and containerd would keep in places of the system is in folders of this view alone.
@@ -47,6 +51,7 @@ class Docker(Service):
             raise Missing("only root can start a Docker engine")
         self.options = options
         super().__init__()
+        leftovers.FOLDERS.append(self.folder)
 
     @property
     def url(self) -> str:
@@ -115,12 +120,19 @@ class Docker(Service):
         client = self.client()
         try:
             return {
-                "containers": [each.name for each in client.containers.list(all=True)],
+                "containers": [each["Names"][0].lstrip("/") for each in client.api.containers(all=True)],
                 "volumes": [each.id for each in client.volumes.list()],
-                "networks": sorted({str(each.name) for each in client.networks.list()} - {"bridge", "host", "none"}),
+                "networks": sorted({str(each.name) for each in client.networks.list()} - OWN_NETWORKS),
             }
         finally:
             client.close()
+
+    def stop(self) -> None:
+        """Stop it for good; what it still has is told when all tests are over."""
+        if self.is_running:
+            kept = self.left()
+            leftovers.KEPT += [f"{self.name}: {what} {each}" for what, found in kept.items() for each in found]
+        super().stop()
 
     def shut_down(self) -> None:
         """Stop it; the cgroups, which it does not remove, go too."""

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from saltant._http import Transport
 from saltant._patience import Patience, Trouble
@@ -114,9 +114,9 @@ def _fill(result: ResultFile, part: Path, told: Told) -> str:
     """Get what a part lacks; returns the checksum of all."""
     digest = hashlib.sha256()
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    aside = result._require().aside
     with os.fdopen(os.open(part, flags, 0o666), "r+b") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
+        aside(_take_in, file, digest)
         done = file.tell()
         if done > result.size:
             return ""
@@ -128,8 +128,13 @@ def _fill(result: ResultFile, part: Path, told: Told) -> str:
                 done += len(piece)
                 told(done)
         file.flush()
-        os.fsync(file.fileno())
+        aside(os.fsync, file.fileno())
     return digest.hexdigest()
+
+
+def _take_in(file: BinaryIO, digest: hashlib._Hash) -> None:
+    while piece := file.read(PIECE):
+        digest.update(piece)
 
 
 def is_there(result: ResultFile, path: Path) -> bool:

@@ -11,6 +11,8 @@ from uuid import UUID
 
 Query = list[tuple[str, str]]
 
+LABEL = "label"
+"""The filter of labels, which may come several times."""
 MANY = ("__in", "__range")
 """The ends of the filters that take several values."""
 
@@ -30,12 +32,29 @@ def encode_filters(filters: Mapping[str, Any] | None) -> Query | None:
     for key, value in (filters or {}).items():
         if not isinstance(key, str):
             raise ValueError(f"The filter {key!r} is no text")
+        if key == LABEL:
+            query += [(key, text) for text in _labels(value)]
+            continue
         if isinstance(value, (list, tuple, set, frozenset)) or (_is_collection(value) and key.endswith(MANY)):
             if not value and key.endswith("__in"):
                 return None  # the server would take an empty value for no filter at all
             value = _join(key, value)
         query.append((key, _encode(key, value)))
     return query
+
+
+def _labels(value: object) -> list[str]:
+    """The labels that all must hold, each as the API takes it: `key=value`, or `key` for any value."""
+    if isinstance(value, Mapping):
+        texts = [f"{key}={text}" if isinstance(text, str) else None for key, text in value.items()]
+    elif isinstance(value, str):
+        texts = [value]
+    else:
+        texts = [text if isinstance(text, str) else None for text in (value if _is_collection(value) else [None])]  # type: ignore[attr-defined]
+    found = [text for text in texts if text]
+    if not found or len(found) < len(texts):
+        raise ValueError(f'The filter label takes a dict of texts, or texts such as "key=value", not {value!r}')
+    return found
 
 
 def _is_collection(value: object) -> bool:

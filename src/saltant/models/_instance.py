@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,6 +47,7 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         image_digest (str | None): What identifies the image that its container was made from, as `sha256:…`.
         waiting (str | None): Why it does not run yet.
         cancelled_by (str | None): Who asked for its end.
+        labels (dict[str, str] | None): Its labels.
 
     Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
     `cpus`, `priority` and `gpus`; see `saltant.models.Limits`.
@@ -83,6 +85,7 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         waiting: str | None = None,
         cancelled_by: str | None = None,
         datetime_changed: datetime | None = None,
+        labels: dict[str, str] | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__(manager, self._take_limits(unknown))
@@ -108,6 +111,7 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         self.waiting = waiting
         self.cancelled_by = cancelled_by
         self.datetime_changed = datetime_changed
+        self.labels = labels
 
     @property
     def is_finished(self) -> bool:
@@ -143,6 +147,34 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
             BadHttpRequestError: The request failed otherwise.
         """
         return self._take(self.manager.terminate(self.uuid))
+
+    def set_labels(self, labels: Mapping[str, str]) -> Self:
+        """Replace all labels of this task instance.
+
+        Returns:
+            This very task instance, as it is then.
+
+        Raises:
+            PermissionDenied: It is not yours.
+            UnsupportedByServer: The server, of version 1, knows no labels.
+            BadHttpRequestError: The request failed otherwise; `BadRequest` says which label cannot be.
+
+        >>> job.set_labels({**job.labels, "checked": "yes"})  # doctest: +SKIP
+        """
+        return self._take(self.manager.set_labels(self.uuid, labels))
+
+    def rename(self, name: str) -> Self:
+        """Give this task instance another name.
+
+        Returns:
+            This very task instance, as it is then.
+
+        Raises:
+            PermissionDenied: It is not yours.
+            UnsupportedByServer: The server, of version 1, renames none.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        return self._take(self.manager.rename(self.uuid, name))
 
     def attempts(self) -> list[TaskAttempt]:
         """The attempts to run this task instance, the first one first.

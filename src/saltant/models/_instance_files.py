@@ -111,6 +111,8 @@ class InstanceFiles:
 class FilesOfInstances(ModelManager[I]):
     """The logs and results that a manager gives, by UUID."""
 
+    _result: type[ResultFile] = ResultFile
+
     @overload
     def logs(
         self,
@@ -241,7 +243,7 @@ class FilesOfInstances(ModelManager[I]):
         ...     print(result.name, result.size, result.why or result.read()[:10])
         """
         folder, transport = self._folder(uuid, "results"), self._client._transport
-        return self._files(uuid, "results", attempt, lambda data: ResultFile.from_data(data, folder, transport))
+        return self._files(uuid, "results", attempt, lambda data: self._result.from_data(data, folder, transport))
 
     def download_results(
         self,

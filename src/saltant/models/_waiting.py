@@ -111,7 +111,7 @@ def wait(
         now = time.monotonic()
         if now >= deadline:
             raise _too_late(uuid, instance, timeout, patience)
-        time.sleep(min(pause, deadline - now))
+        client._transport.sleep(min(pause, deadline - now))
 
 
 def _too_late(uuid: str, instance: I | None, timeout: float | None, patience: Patience) -> WaitTimeout:

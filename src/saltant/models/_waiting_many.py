@@ -89,7 +89,7 @@ class Round(Generic[I]):
             now = time.monotonic()
             if now >= self._deadline:
                 raise self._too_late(patience)
-            time.sleep(min(pause, self._deadline - now))
+            self._client._transport.sleep(min(pause, self._deadline - now))
 
     def raise_failures(self) -> None:
         """Raise an error if some could not be had.

@@ -9,7 +9,7 @@ from uuid import UUID
 from saltant.constants import HTTP_201_CREATED, HTTP_202_ACCEPTED
 from saltant.models._encoding import segment
 from saltant.models._instance import BaseTaskInstance
-from saltant.models._instance_waits import WaitsForInstances
+from saltant.models._instance_matching import MatchesInstances
 from saltant.models._limits import Limits, check_limits, require_version_2
 from saltant.models._many import Many
 from saltant.models._waiting_many import texts
@@ -20,7 +20,7 @@ __all__ = ["BaseTaskInstance", "BaseTaskInstanceManager"]
 I = TypeVar("I", bound=BaseTaskInstance)  # noqa: E741
 
 
-class BaseTaskInstanceManager(WaitsForInstances[I]):
+class BaseTaskInstanceManager(MatchesInstances[I]):
     """Acts on task instances of one class.
 
     Attributes:
@@ -39,6 +39,8 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
         task_queue_id: int,
         arguments: Mapping[str, Any] | None = None,
         name: str = "",
+        *,
+        labels: Mapping[str, str] | None = None,
         **limits: Unpack[Limits],
     ) -> I:
         """Create a task instance, which runs as soon as a worker of its queue is free.
@@ -48,19 +50,20 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
             task_queue_id: The ID of its task queue. One of the queue's whitelists must hold the task type.
             arguments: Its arguments. Those that are missing take the task type's default values.
             name: A name, which need not be unique.
+            labels: Its labels, to be found by: texts by their keys.
             limits: How long, how often and with how much it may run, where that differs from its task type: see
                 `saltant.models.Limits`.
 
         Raises:
             BadRequest: The server refuses it; `field_errors` says why.
             ValueError, TypeError: The arguments cannot be told in JSON.
-            UnsupportedByServer: The server knows no limits.
+            UnsupportedByServer: The server knows no limits, or no labels.
             BadHttpRequestError: The request failed otherwise.
 
         >>> client.executable_task_instances.create(1, 1, {"who": "world"})  # doctest: +SKIP
         ExecutableTaskInstance(uuid='0b0c…', name='', state='published')
         """
-        return self._create(self._body(task_type_id, task_queue_id, arguments, name, **limits))
+        return self._create(self._body(task_type_id, task_queue_id, arguments, name, labels=labels, **limits))
 
     def create_many(self, instances: Iterable[Mapping[str, Any]], *, all_or_nothing: bool = False) -> list[I]:
         """Create many task instances: one request for up to 10,000 of them, more requests for more.
@@ -69,7 +72,7 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
 
         Args:
             instances: For each the arguments of `create` by their names: `task_type_id`, `task_queue_id`, and maybe
-                `arguments`, `name` and limits. `saltant.sweep` makes them of a grid or a table of arguments.
+                `arguments`, `name`, `labels` and limits. `saltant.sweep` makes them of a grid or a table of arguments.
             all_or_nothing: Whether to create none if one of them cannot be. For 10,000 at most.
 
         Returns:
@@ -132,6 +135,34 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
         """
         return self._act(self.terminate_url, uuid, HTTP_202_ACCEPTED)
 
+    def set_labels(self, uuid: str | UUID, labels: Mapping[str, str]) -> I:
+        """Replace all labels of a task instance.
+
+        Returns:
+            The task instance as it is then.
+
+        Raises:
+            NotFound: There is none of this UUID.
+            PermissionDenied: It is not yours.
+            UnsupportedByServer: The server, of version 1, knows no labels.
+            BadHttpRequestError: The request failed otherwise; `BadRequest` says which label cannot be.
+        """
+        return self._change(uuid, "labels", {"labels": dict(labels)})
+
+    def rename(self, uuid: str | UUID, name: str) -> I:
+        """Give a task instance another name.
+
+        Returns:
+            The task instance as it is then.
+
+        Raises:
+            NotFound: There is none of this UUID.
+            PermissionDenied: It is not yours.
+            UnsupportedByServer: The server, of version 1, renames none.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        return self._change(uuid, "renaming of task instances", {"name": name})
+
     def attempts(self, uuid: str | UUID) -> list[TaskAttempt]:
         """The attempts to run a task instance, the first one first.
 
@@ -193,15 +224,25 @@ class BaseTaskInstanceManager(WaitsForInstances[I]):
         task_queue_id: int,
         arguments: Mapping[str, Any] | None = None,
         name: str = "",
+        *,
+        labels: Mapping[str, str] | None = None,
         **limits: Unpack[Limits],
     ) -> dict[str, Any]:
+        if labels:
+            require_version_2(self._client, "labels")
         return {
             "name": name,
             "task_type": task_type_id,
             "task_queue": task_queue_id,
             "arguments": {} if arguments is None else arguments,
+            **({"labels": dict(labels)} if labels else {}),
             **check_limits(limits, self._client),
         }
+
+    def _change(self, uuid: str | UUID, what: str, changes: Mapping[str, Any]) -> I:
+        require_version_2(self._client, what)
+        data = self._request("PATCH", self.detail_url.format(uuid=segment(uuid)), body=changes)
+        return self.response_data_to_model_instance(data)
 
     def _create(self, body: Mapping[str, Any]) -> I:
         created = self._request("POST", self.list_url, body=body, expected=HTTP_201_CREATED)

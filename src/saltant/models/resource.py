@@ -11,12 +11,15 @@ from saltant._http_errors import error_for_answer
 from saltant.constants import HTTP_200_OK, HTTP_201_CREATED
 from saltant.exceptions import NotFound, UnexpectedResponse
 from saltant.models._encoding import Query, encode_filters, parse_datetime, segment
+from saltant.models._limits import require_version_2
 
 if TYPE_CHECKING:
     from saltant.client import Client
 
 PAGE_SIZE = 500
 """How many items a list fetches at a time."""
+IGNORED = frozenset({"label", "ordering", "cursor"})
+"""What narrows or orders lists in version 2 alone."""
 REMEMBERED = 50_000
 """So many items back it is known that one comes again, pushed on by new ones. More would make long lists grow."""
 
@@ -145,7 +148,10 @@ class ModelManager(Generic[M]):
         query = encode_filters(filters)
         if query is None:
             return iter(())
-        if {"page", "page_size"} & dict(query).keys():
+        named = dict(query).keys()
+        for name in IGNORED & named:  # a server of version 1 would ignore it, and list too much
+            require_version_2(self._client, f"{name} in lists")
+        if {"page", "page_size", "cursor"} & named:
             return iter(self.response_data_to_model_instances_list(self._page(query)))
         return self._pages([*query, ("page_size", str(page_size))])
 

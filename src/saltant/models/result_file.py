@@ -149,7 +149,7 @@ def download_all(results: Sequence[ResultFile], folder: Path, progress: Progress
             if progress is not None:
                 progress(before + done, total, name)
 
-        if is_there(result, target):
+        if result._require().aside(is_there, result, target):
             told(result.size)
         else:
             download(result, target, told)

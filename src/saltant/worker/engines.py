@@ -106,6 +106,8 @@ class Engines(Collection[Kind]):
             except Exception as error:
                 log.exception("%s: the engine could not be asked.", kind)
                 why = f"It could not be asked: {error}"
+            if self._closed:
+                return False  # what it is asked with may be closed as well
             before, self._why[kind] = self._why[kind], why
             self._asked[kind] = time.monotonic()
         if why and before == "":

@@ -321,7 +321,7 @@ def test_the_table_is_complete() -> None:
         ["task_type", "task_queue"], ids
     )
     instance |= dict.fromkeys(["datetime_created", "datetime_finished", "datetime_changed"], moments)
-    instance |= {"uuid": ["__startswith"]}
+    instance |= {"uuid": ["__startswith"], "label": [""]}
     booleans = ["private", "active", "runs_executable_tasks"]
     booleans += ["runs_docker_container_tasks", "runs_singularity_container_tasks"]
     described = dict.fromkeys(["name", "description", "user__username"], text)

@@ -65,7 +65,11 @@ MATRIX = {
         {"POST": READ},
         {"uuids": '["{instance}"]'},
     ),
-    "executable-instance-detail": ("executabletaskinstances/{instance}/", {"GET": READ}, {}),
+    "executable-instance-detail": (
+        "executabletaskinstances/{instance}/",
+        {"GET": READ, "PATCH": OWNER},
+        {"labels": '{{"a": "{role}"}}'},
+    ),
     "executable-instance-attempts": ("executabletaskinstances/{instance}/attempts/", {"GET": READ}, {}),
     "executable-instance-logs": ("executabletaskinstances/{instance}/logs/", {"GET": READ}, {}),
     "executable-instance-log": ("executabletaskinstances/{instance}/logs/stdout", {"GET": READ}, {}),
@@ -75,6 +79,8 @@ MATRIX = {
     "executable-instance-results-tar": ("executabletaskinstances/{instance}/results.tar", {"GET": READ}, {}),
     "executable-instance-clone": ("executabletaskinstances/{instance}/clone/", {"POST": CREATE}, {}),
     "executable-instance-terminate": ("executabletaskinstances/{instance}/terminate/", {"POST": END}, {}),
+    "executable-instance-counts": ("executabletaskinstances/counts/?by=state&by=label:a", {"GET": READ}, {}),
+    "container-instance-counts": ("containertaskinstances/counts/", {"GET": READ}, {}),
     "container-instance-list": (
         "containertaskinstances/",
         {"GET": READ, "POST": CREATE},
@@ -83,7 +89,11 @@ MATRIX = {
     "container-instance-many": ("containertaskinstances/many/", {"POST": READ}, {"instances": "[0]"}),
     "container-instance-clone-many": ("containertaskinstances/clone/", {"POST": READ}, {"uuids": '["x"]'}),
     "container-instance-terminate-many": ("containertaskinstances/terminate/", {"POST": READ}, {"uuids": '["x"]'}),
-    "container-instance-detail": ("containertaskinstances/{container_instance}/", {"GET": READ}, {}),
+    "container-instance-detail": (
+        "containertaskinstances/{container_instance}/",
+        {"GET": READ, "PATCH": OWNER},
+        {"name": "{role}"},
+    ),
     "container-instance-attempts": ("containertaskinstances/{container_instance}/attempts/", {"GET": READ}, {}),
     "container-instance-logs": ("containertaskinstances/{container_instance}/logs/", {"GET": READ}, {}),
     "container-instance-log": ("containertaskinstances/{container_instance}/logs/stdout", {"GET": READ}, {}),
@@ -101,7 +111,11 @@ MATRIX = {
     "state": ("updatetaskinstancestatus/{instance}/", {"PATCH": REPORT}, {"state": "running"}),
 }
 WORKERS = {"worker": 403, "other_worker": 403}
-ONLY_IN_2 = {("user-detail", "PATCH")}
+ONLY_IN_2 = {
+    ("user-detail", "PATCH"),
+    ("executable-instance-detail", "PATCH"),
+    ("container-instance-detail", "PATCH"),
+}
 """What version 1 does not have, at paths that it has."""
 
 CONTROL = ["announce", "claim", "heartbeat", "finish", "exchange", "leave", "live"]

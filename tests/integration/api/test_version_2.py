@@ -30,6 +30,7 @@ ADDED = [
     "waiting",
     "cancelled_by",
     "datetime_changed",
+    "labels",
     "timeout",
     "queue_timeout",
     "max_attempts",
@@ -55,7 +56,7 @@ def added(client: Client, world: World) -> dict[str, Any]:
 
 
 def test_a_new_one(owner: Client, world: World) -> None:
-    fresh = {"message": "", "attempt": 1, "waiting": NOT_HANDED}
+    fresh = {"message": "", "attempt": 1, "labels": {}, "waiting": NOT_HANDED}
     assert added(owner, world) == UNSAID | NO_LIMITS | fresh
 
 
@@ -103,6 +104,7 @@ def test_one_that_ended(owner: Client, world: World) -> None:
         "image_digest": "sha256:ab",
         "waiting": None,
         "cancelled_by": None,
+        "labels": {},
         **NO_LIMITS,
     }
     killed.delete()

@@ -15,7 +15,8 @@ from saltant.server.tasks.models import LIMITS, TaskType
 from saltant.server.tasks.worker_state import WorkerState
 
 TEXT = (Path(__file__).parents[3] / "docs/wire-v2.md").read_text()
-TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "Boolean", "array": "list"}
+SAME = {name: name for name in ("string", "integer", "number", "object")}
+TYPES = SAME | {"boolean": "Boolean", "array": "list"}
 
 
 def section(title: str) -> list[list[str]]:

@@ -59,6 +59,10 @@ def test_values_arrive_as_they_are_meant(server: Scripted, client: Client, filte
         ({"name": b"a"}, "b'a'"),
         ({"name": {}}, "name"),
         ({1: "a"}, "1"),
+        ({"label": {}}, "label"),
+        ({"label": {"a": 1}}, "label"),
+        ({"label": ["a", ""]}, "label"),
+        ({"label": 7}, "label"),
     ],
 )
 def test_values_that_cannot_be_told(client: Client, filters: Any, problem: str) -> None:

@@ -27,7 +27,7 @@ MANAGERS = [
     "users",
     "workers",
 ]
-ARGUMENTS = {"download_results": ["folder"]}
+ARGUMENTS: dict[str, list[Any]] = {"download_results": ["folder"], "set_labels": [{}], "rename": ["x"]}
 DELEGATES = {"sync": "get", "patch": "put"}
 """The model methods that use a manager method of another name: documented so."""
 

@@ -22,7 +22,7 @@ from saltant.worker.run_as import RunAs
 from saltant.worker.runners.base import Containers, Tools
 from saltant.worker.runners.singularity import SingularityRunner
 from saltant.worker.running import Running
-from tests.services import Missing, fixtures
+from tests.services import Missing, fixtures, leftovers
 from tests.services.apptainer import Apptainer, make_root
 from tests.unit.worker.rig import BOUND
 
@@ -115,9 +115,16 @@ def image_folder(files: Mapping[str, str] | None = None) -> Iterator[tuple[Appta
         pytest.skip(f"{Apptainer.name} is not to be had: {missing}.")
     with tempfile.TemporaryDirectory(prefix="saltant-apptainer-", dir="/var/tmp") as name:
         folder = Path(name)
+        leftovers.FOLDERS.append(folder)
         folder.chmod(0o711)
         apptainer.build(folder / "box.sif", make_root(folder / "box", files))
         yield apptainer, folder
+
+
+def peak() -> int:
+    """The most memory that this process ever had."""
+    text = Path("/proc/self/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def mounts() -> int:

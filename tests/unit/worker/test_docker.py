@@ -1,8 +1,10 @@
 """Containers of a real Docker engine: what a program sees, and how it ends."""
 
 import json
+import os
 import pwd
 import shlex
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from saltant.jobs import Attempt, Job, Kind
 from saltant.reasons import Reason
 from saltant.states import State
 from saltant.worker.run_as import RunAs
+from saltant.worker.runners.docker import _closed_in
 from saltant.worker.running import Running
 from tests.services.docker import IMAGE, Docker
 from tests.services.fixtures import obtain
+from tests.unit.worker.container_rig import peak
 from tests.unit.worker.docker_rig import DockerRig, mounted, processes_of
 from tests.unit.worker.rig import BOUND, until
 from tests.unit.worker.test_executable import TEXT, VALUES, st
@@ -127,10 +131,70 @@ def test_its_folders_are_where_its_type_says(rig: DockerRig, user: str) -> None:
     assert {folder.stat().st_mode & 0o777 for folder in (folders.logs, folders.results)} == {0o700}
 
 
-def test_a_path_that_cannot_be_mounted_at_is_a_clear_error(rig: DockerRig) -> None:
-    end = rig.run("true", logs_path="logs").end
+@pytest.mark.parametrize(
+    ("paths", "says"),
+    [
+        ({"logs_path": "logs"}, "absolute"),
+        ({"logs_path": "//"}, "beneath /"),
+        ({"results_path": "/a/.."}, "beneath /"),
+        ({"logs_path": "/a\0b"}, "absolute"),
+        ({"logs_path": "/a", "results_path": "/./a/"}, "are one"),
+    ],
+)
+def test_a_path_that_cannot_be_mounted_at_is_a_clear_error(rig: DockerRig, paths: dict[str, str], says: str) -> None:
+    end = rig.run("true", **paths).end
     assert end.reason is Reason.WORKER_ERROR
-    assert "absolute" in end.message
+    assert says in end.message
+
+
+@pytest.mark.parametrize("image", ["", "/", "../x", "a/../b", "a b", "-it", "a?b", "Ä:1", "a\n"])
+def test_what_is_no_name_of_an_image_is_told(rig: DockerRig, image: str) -> None:
+    for policy in ("if_missing", "always", "never"):
+        end = rig.run("true", image=image, pull_policy=policy).end
+        assert (end.reason, end.started) == (Reason.IMAGE_PULL_FAILED, None), end
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "reason", "says"),
+    [
+        ("", {}, Reason.COMMAND_NOT_FOUND, "empty"),
+        ("sh -c 'x", {}, Reason.WORKER_ERROR, "split"),
+        ("echo", {"a": "x" * (1 << 18)}, Reason.WORKER_ERROR, "262153 bytes"),
+    ],
+)
+def test_words_that_no_program_can_get(
+    rig: DockerRig, command: str, arguments: dict[str, str], reason: Reason, says: str
+) -> None:
+    end = rig.run(command, arguments).end
+    assert (end.reason, end.started) == (reason, None), end
+    assert says in end.message
+
+
+def test_what_a_worker_cannot_read_is_found() -> None:
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        top.chmod(0o755)
+        for folder, mode in (("closed/in", 0o700), ("open", 0o755)):
+            (top / folder).mkdir(parents=True)
+            (top / folder).parent.chmod(0o755)
+            (top / folder).chmod(mode)
+        (top / "open/link").symlink_to("/no/such/file")
+        for file, mode in (("open", 0o644), ("secret", 0o600)):
+            (top / "open" / file).touch()
+            (top / "open" / file).chmod(mode)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setgid(nobody.pw_gid)
+            os.setuid(nobody.pw_uid)
+            os.write(writer, " ".join(_closed_in(top)).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writer)
+        with os.fdopen(reader) as said:
+            assert set(said.read().split()) == {"closed/in", "open/secret"}
 
 
 @pytest.mark.parametrize(
@@ -222,21 +286,15 @@ def test_twenty_at_once(rig: DockerRig) -> None:
 
 def test_much_output_takes_no_memory(rig: DockerRig) -> None:
     size = 200_000_000
-    before = _peak()
+    before = peak()
     going = rig.start(f"sh -c 'yes {'x' * 99} | head -c {size}; yes e | head -c 1000000 >&2'")
     going._thread.join(4 * BOUND)
     ran = rig.folders.of(going.job.attempt)
     assert going.ended is not None
     assert going.ended.exit_code == 0
     assert (ran.stdout.stat().st_size, ran.stderr.stat().st_size) == (size, 1_000_000)
-    assert _peak() - before < 40 << 20
+    assert peak() - before < 40 << 20
     ran.stdout.unlink()
-
-
-def _peak() -> int:
-    """The most memory that this process ever had."""
-    text = Path("/proc/self/status").read_text()
-    return int(text.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def test_a_program_may_close_its_output(rig: DockerRig) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from saltant.reasons import Reason
 from saltant.worker.leftovers import LAUNCHER_VARIABLE, environment_of, kill_leftovers
 from saltant.worker.run_as import RunAs
-from tests.unit.worker.container_rig import ContainerRig, image_folder, mounts, processes_with
+from tests.unit.worker.container_rig import ContainerRig, image_folder, mounts, peak, processes_with
 from tests.unit.worker.rig import shim_of, until
 from tests.unit.worker.test_executable import TEXT, VALUES, st
 
@@ -125,6 +125,16 @@ def test_a_word_may_hold_120_kib(rig: ContainerRig, image: Path) -> None:
     assert rig.run(image, "printf '%s'", arguments).stdout == json.dumps(arguments).encode()
 
 
+def test_much_output_takes_no_memory(rig: ContainerRig, image: Path) -> None:
+    size, before = 200_000_000, peak()
+    ran = rig.start(image, f"sh -c 'yes {'x' * 99} | head -c {size}; yes e | head -c 1000000 >&2'")
+    assert ran.wait().exit_code == 0
+    folders = rig.folders.of(ran.job.attempt)
+    assert (folders.stdout.stat().st_size, folders.stderr.stat().st_size) == (size, 1_000_000)
+    assert peak() - before < 40 << 20
+    folders.stdout.unlink()
+
+
 def test_what_it_may_write(rig: ContainerRig, image: Path) -> None:
     command = "sh -c 'pwd; ls -A; umask; touch here /root/new; echo r >/new/results/r; echo l >/lo,g:s/l'"
     ran = rig.run(image, command, logs_path="/lo,g:s", results_path="/new/results")
@@ -198,6 +208,9 @@ def test_commands_that_cannot_be_run(
         ({"shm_size": 1 << 20}, Reason.WORKER_ERROR, "/dev/shm"),
         ({"container_user": "1234:5"}, Reason.WORKER_ERROR, "'1234:5'"),
         ({"logs_path": "logs"}, Reason.WORKER_ERROR, "absolute"),
+        ({"logs_path": "//"}, Reason.WORKER_ERROR, "beneath /"),
+        ({"logs_path": "/a", "results_path": "/a/"}, Reason.WORKER_ERROR, "are one"),
+        ({"arguments": {"a": "x" * (1 << 18)}}, Reason.WORKER_ERROR, "262153 bytes"),
         ({"environment_variables": ["ABSENT"]}, Reason.ENVIRONMENT_MISSING, "ABSENT is not set"),
         ({"environment_variables": ["HOME"]}, Reason.ENVIRONMENT_MISSING, "HOME cannot be given"),
         ({"environment_variables": ["a-b"]}, Reason.ENVIRONMENT_MISSING, "a-b cannot be given"),
@@ -207,7 +220,7 @@ def test_what_apptainer_cannot_do_is_refused(
     rig: ContainerRig, image: Path, more: dict[str, Any], reason: Reason, message: str
 ) -> None:
     end = rig.run(image, "true", **more).end
-    assert (end.reason, end.exit_code) == (reason, None), end
+    assert (end.reason, end.exit_code, end.started) == (reason, None, None), end
     assert message in end.message
 
 

@@ -9,6 +9,7 @@ import click
 from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
 from saltant.cli.failures import REFUSED, USAGE, Failure
+from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.choosing import VARIABLE, accepts_kind, holds, usable_queues, usual_queue
 from saltant.cli.verbs.command import Wanted, wanted_for
 from saltant.cli.verbs.instances import own_name
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
 @click.option("--queue", metavar="NAME", help="The queue to run it on.", shell_complete=complete.queues)
 @click.option("--image", metavar="IMAGE", help="Run it in a container of this image, by Docker.")
 @click.option("--name", default="", help="A name for the instance.")
-def exec_(context: Context, argv: tuple[str, ...], queue: str | None, image: str | None, name: str) -> None:
+@labels_option.giving
+def exec_(
+    context: Context,
+    argv: tuple[str, ...],
+    queue: str | None,
+    image: str | None,
+    name: str,
+    labels: tuple[str, ...],
+) -> None:
     """Run a command on a queue, print what it prints, and exit as it does.
 
     It makes a task type for the command, named after you and it, or takes the one of last time, and puts it on a
@@ -40,13 +49,14 @@ def exec_(context: Context, argv: tuple[str, ...], queue: str | None, image: str
 
     The exit codes are those of `saltant run --follow`.
     """
+    labelled = labels_option.given(labels)
     client = context.client
     user = own_name(client)
     wanted = wanted_for(argv, user, image)
     queues = _queues(context, queue, "executable" if image is None else "docker")
     task_type = _task_type(client, wanted, user)
     chosen = _on_a_queue(client, queues, task_type, user)
-    instance = resolve.instances_of(client, task_type).create(task_type.id, chosen.id, name=name)
+    instance = resolve.instances_of(client, task_type).create(task_type.id, chosen.id, name=name, **labelled)
     code = follow_to_the_end(context, instance)
     if code in (126, 127) and not argv[0].startswith("/") and "/" in argv[0]:
         context.output.hint(f"A job starts in an empty folder: give the whole path of {argv[0]}, as workers see it.")

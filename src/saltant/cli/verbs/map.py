@@ -16,12 +16,14 @@ from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
 from saltant.cli.failures import OTHER, code_of, sentence
 from saltant.cli.output import Column
+from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.arguments import decoded, flaw
 from saltant.cli.verbs.choosing import choose_queue
 from saltant.cli.verbs.ending import as_completed
 from saltant.cli.verbs.instances import state_of, why
 from saltant.cli.verbs.sweep import Line, Sweep, read_lines
 from saltant.exceptions import SaltantError
+from saltant.models._limits import require_version_2
 from saltant.states import State
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ ENDED = (
 @click.option("--file", required=True, metavar="FILE|-", help="Arguments: one JSON object a line.")
 @click.option("--queue", metavar="NAME", help="The queue to run them on.", shell_complete=complete.queues)
 @click.option("--name", default="", help="A name for each instance; {line} in it becomes the line's number.")
+@labels_option.giving
 @click.option("-f", "--follow", "follows", is_flag=True, help="Wait for all to end.")
 @click.option("--state", "state_file", type=click.Path(path_type=Path, dir_okay=False), help="Where to keep the state.")
 @click.option("--anew", is_flag=True, help="Submit every line, whatever was submitted before.")
@@ -54,6 +57,7 @@ def map_(
     file: str,
     queue: str | None,
     name: str,
+    labels: tuple[str, ...],
     follows: bool,
     state_file: Path | None,
     anew: bool,
@@ -65,7 +69,10 @@ def map_(
     submitted. Of stdin nothing is kept unless --state names a file. Bad lines are named before anything is submitted.
     With --follow the exit code is 0 only if all were successful.
     """
+    labelled = labels_option.given(labels)
     client = context.client
+    if labelled:
+        require_version_2(client, "labels")
     found = resolve.task_type(client, task_type, cls)
     lines = read_lines(_texts(file), lambda arguments: flaw(arguments, found))
     chosen = choose_queue(context, found, queue)
@@ -76,6 +83,7 @@ def map_(
         "type": found.name,
         "queue": chosen.name,
         "name": name,
+        **labelled,
     }
     manager = resolve.instances_of(client, found)
     with Sweep(path, about, anew) as sweep:
@@ -87,6 +95,7 @@ def map_(
                 "task_type": found.id,
                 "task_queue": chosen.id,
                 "arguments": line.arguments,
+                **labelled,
             }
             key = sweep.key_of(line)
             made = manager._request("POST", manager.list_url, body=body, expected=201, key=key)

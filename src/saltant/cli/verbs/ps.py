@@ -13,6 +13,7 @@ import click
 
 from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
+from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.instances import COLUMNS, Names, own_name, rows
 from saltant.states import FINISHED, State
 
@@ -68,6 +69,7 @@ def completed_states(ctx: click.Context, param: click.Parameter, incomplete: str
 )
 @click.option("--queue", metavar="NAME", help="Those on this queue.", shell_complete=complete.queues)
 @click.option("--type", "task_type", metavar="NAME", help="Those of this task type.", shell_complete=complete.types)
+@labels_option.finding
 @click.option("--since", type=Moment(), help="Those created since then: 30min, 2h, 3d, 2030-01-31.")
 @click.option(
     "--limit", type=click.IntRange(min=0), default=LIMIT, show_default=True, help="The newest so many; 0: all."
@@ -80,6 +82,7 @@ def ps(
     states: tuple[str, ...],
     queue: str | None,
     task_type: str | None,
+    labels: tuple[str, ...],
     since: datetime | None,
     limit: int,
     watches: bool,
@@ -92,7 +95,7 @@ def ps(
     client = context.client
     if user is None and not everybodys:
         user = own_name(client)
-    query = Query(client, user, states, queue, task_type, since)
+    query = Query(client, user, states, queue, task_type, since, labels)
     if watches:
         from saltant.cli.verbs.watching import watch
 
@@ -119,6 +122,7 @@ class Query:
         queue: str | None,
         task_type: str | None,
         since: datetime | None,
+        labels: tuple[str, ...] = (),
     ) -> None:
         self.managers: list[Any] = [client.executable_task_instances, client.container_task_instances]
         self.filters: dict[str, Any] = {}
@@ -131,6 +135,8 @@ class Query:
             found = resolve.task_type(client, task_type)
             self.filters["task_type"] = found.id
             self.managers = [resolve.instances_of(client, found)]
+        if labels:
+            self.filters["label"] = list(labels)
         if since is not None:
             self.filters["datetime_created__gte"] = since
         self.states = {str(State(each)) for name in states for each in GROUPS.get(name, (name,))}

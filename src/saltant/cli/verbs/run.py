@@ -6,6 +6,7 @@ import click
 
 from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
+from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.arguments import read_arguments
 from saltant.cli.verbs.choosing import choose_queue
 from saltant.cli.verbs.details import fields_of
@@ -19,6 +20,7 @@ from saltant.cli.verbs.submitting import follow_to_the_end
 @click.option("--args", "text", metavar="JSON|@FILE|-", help="All arguments as a JSON object, from a file or stdin.")
 @click.option("--queue", metavar="NAME", help="The queue to run it on.", shell_complete=complete.queues)
 @click.option("--name", default="", help="A name for the instance, which need not be unique.")
+@labels_option.giving
 @click.option("-f", "--follow", "follows", is_flag=True, help="Print what it prints, and exit as it does.")
 @click.option("--class", "cls", type=click.Choice(resolve.CLASSES), help="Which class of types is meant.")
 def run(
@@ -28,6 +30,7 @@ def run(
     text: str | None,
     queue: str | None,
     name: str,
+    labels: tuple[str, ...],
     follows: bool,
     cls: str | None,
 ) -> None:
@@ -42,10 +45,11 @@ def run(
     it running.
     """
     arguments = read_arguments(pairs, text)
+    labelled = labels_option.given(labels)
     client = context.client
     found = resolve.task_type(client, task_type, cls)
     chosen = choose_queue(context, found, queue)
-    instance = resolve.instances_of(client, found).create(found.id, chosen.id, arguments, name=name)
+    instance = resolve.instances_of(client, found).create(found.id, chosen.id, arguments, name=name, **labelled)
     if follows:
         raise click.exceptions.Exit(follow_to_the_end(context, instance))
     if context.output.json:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
+from saltant.server.tasks import labels
 from saltant.server.tasks.arguments import text_flaw
 
 
@@ -71,6 +72,17 @@ class JSONObject(JSONValue):
         if flaw:
             self.fail("flaw", flaw=flaw)
         return dict(data)
+
+
+class LabelsField(JSONObject):
+    """Labels: an object whose values are texts."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        given: dict[str, str] = super().to_internal_value(data)
+        wrong = labels.flaw(given)
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return given
 
 
 class IdField(serializers.PrimaryKeyRelatedField[Any]):

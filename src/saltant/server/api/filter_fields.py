@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 
 from saltant.server.api import dialect
 from saltant.server.api.regexes import MAX_LENGTH, compiled
+from saltant.server.tasks import labels
 
 MAX_TEXT = 10_000
 MAX_VALUES = 10_000
@@ -69,6 +70,27 @@ class UUIDBeginningField(forms.CharField):
         if not UUID_DIGITS.fullmatch(digits) or text not in (digits, hyphened, f"{hyphened}-"):
             raise ValidationError("Enter the beginning of a UUID, like 0b0c84f5.")
         return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+
+
+class LabelsField(forms.Field):
+    """Labels that all must hold: `key=value`, or `key` alone for any value. Several are the parameter repeated."""
+
+    def clean(self, value: Any) -> list[tuple[str, str | None]]:
+        given = [value] if isinstance(value, str) else list(value or ())
+        if len(given) > labels.MOST:
+            raise ValidationError(f"Ask for {labels.MOST} labels at most.")
+        found: list[tuple[str, str | None]] = []
+        for text in given:
+            key, equals, wanted = text.partition("=")
+            if not text:
+                continue
+            if not labels.KEY.match(key):
+                raise ValidationError(f"Write key=value, or a key alone: {labels.KEY_RULE}.")
+            wrong = labels.flaw({key: wanted})
+            if wrong:
+                raise ValidationError(wrong)
+            found.append((key, wanted if equals else None))
+        return found
 
 
 class YearField(forms.IntegerField):

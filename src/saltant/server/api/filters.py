@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from saltant.server.accounts.models import User
 from saltant.server.api import filter_fields as form
-from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
+from saltant.server.tasks.models import TaskClass, TaskInstance, TaskLabel, TaskQueue, TaskType, TaskWhitelist, Worker
 from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.states import State
 
@@ -98,6 +98,23 @@ class UUIDBeginningFilter(django_filters.Filter):  # type: ignore[misc]
         return queryset.filter(pk__in=found.values("pk"))
 
 
+class LabelFilter(django_filters.Filter):  # type: ignore[misc]
+    """Instances that have labels. The parameter may come several times: all must hold."""
+
+    field_class = form.LabelsField
+
+    def filter(self, queryset: QuerySet[Any], value: list[tuple[str, str | None]]) -> QuerySet[Any]:
+        for key, wanted in value:
+            rows = TaskLabel.objects.filter(key=key, **({} if wanted is None else {"value": wanted}))
+            queryset = queryset.filter(pk__in=rows.order_by().values("instance"))
+        return queryset
+
+
+def label(name: str) -> Filters:
+    """Labels."""
+    return {name: LabelFilter(label=name)}
+
+
 def beginning(name: str) -> Filters:
     """A column of UUIDs."""
     return {f"{name}__startswith": UUIDBeginningFilter(name, "startswith", label=name)}
@@ -153,7 +170,8 @@ class LeanFilterSet(django_filters.FilterSet):  # type: ignore[misc]
 
     def __init__(self, data: QueryDict, queryset: QuerySet[Any], *, strict: bool, also: frozenset[str]) -> None:
         every: Filters = type(self).base_filters
-        given = {name: str(data[name]) for name in data if name in every}
+        given: dict[str, Any] = {name: str(data[name]) for name in data if name in every}
+        given |= {name: data.getlist(name) for name in given if isinstance(every[name], LabelFilter)}
         if strict:
             unknown = [name for name in data if name not in given and name not in also]
             if unknown:
@@ -230,6 +248,7 @@ def _instances(types: "QuerySet[TaskType]", **more: Callable[[str], Filters]) ->
         datetime_created=moment,
         datetime_finished=moment,
         datetime_changed=moment,
+        label=label,
         **more,
     )
 

@@ -61,6 +61,45 @@ class ManyNamesSerializer(ManySerializer):
     uuids = NamesField(help_text=f"The instances, of this class: {MOST} at most.")
 
 
+class FiltersField(JSONValue):
+    """Filters of a list of instances, at least one; in a form it is text of JSON."""
+
+    default_error_messages = {"no_filters": "Give an object of at least one filter: without any, nothing is ended."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        data = super().to_internal_value(data)
+        if not isinstance(data, dict) or not data:
+            self.fail("no_filters")
+        return dict(data)
+
+
+class TerminateManySerializer(ManyNamesSerializer):
+    """The body of a request that terminates many: by their UUIDs, or all that filters let through."""
+
+    uuids = NamesField(required=False, help_text=f"The instances, of this class: {MOST} at most.")
+    filters = FiltersField(
+        required=False,
+        help_text="Instead of `uuids`: all that these filters let through and that have not ended. They are those of "
+        "the list, without regular expressions.",
+    )
+    expected = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST,
+        required=False,
+        help_text="With `filters`: how many they must be, or none is ended.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        by_filters = "filters" in attrs
+        if by_filters and "uuids" in attrs:
+            raise ValidationError({"filters": ["Say uuids or filters, not both."]})
+        if not by_filters and "uuids" not in attrs:
+            raise ValidationError({"uuids": ["Say which, or say filters and how many are expected."]})
+        if by_filters != ("expected" in attrs):
+            raise ValidationError({"expected": ["With filters, say how many are expected to be ended."]})
+        return attrs
+
+
 @dataclass(frozen=True)
 class Failure:
     """What a single request would have got.

@@ -14,7 +14,15 @@ from rest_framework.request import Request
 from saltant.server.api.errors import json_error
 from saltant.server.api.forms import plain
 from saltant.server.api.idempotency import answered_once
-from saltant.server.api.many_input import Failure, ManyInstancesSerializer, ManyNamesSerializer, attempt, told
+from saltant.server.api.many_input import (
+    Failure,
+    ManyInstancesSerializer,
+    ManyNamesSerializer,
+    TerminateManySerializer,
+    attempt,
+    told,
+)
+from saltant.server.api.matching_views import end_matching
 from saltant.server.api.permissions import check_may_end
 from saltant.server.api.resources import parse_uuid
 from saltant.server.api.views import ResourceView, json_response
@@ -162,7 +170,7 @@ class ManyCloneView(MakingView):
         except services.TooLong:
             raise TOO_MUCH from None
         found: dict[UUID, TaskInstance] = {}
-        rows = self.resource.all().only("uuid", "task_queue", "task_type", "arguments", "name", *LIMITS)
+        rows = self.resource.all().only("uuid", "task_queue", "task_type", "arguments", "name", "labels", *LIMITS)
         for some in parts(list(sizes)):
             each = rows.filter(uuid__in=some).prefetch_related("task_type", "task_queue")
             found.update((instance.uuid, instance) for instance in each)
@@ -172,8 +180,12 @@ class ManyCloneView(MakingView):
 class ManyTerminateView(ManyView):
     """POST has many instances ended."""
 
+    reads = TerminateManySerializer
+
     def post(self, request: Request) -> HttpResponseBase:
         said = self.said(request)
+        if "filters" in said:
+            return self.end_matching(request, said["filters"], said["expected"])
         found: dict[UUID, TaskInstance] = {}
         rows = self.resource.all().only("uuid", "user", "name", "task_queue")
         for some in parts(list(filter(None, map(uuid_of, said["uuids"])))):
@@ -195,6 +207,15 @@ class ManyTerminateView(ManyView):
         for chunk in parts([wanted[pk] for pk in sorted(wanted)]):
             services.terminate_many(instances=chunk, user=user)
         return self.told(outcomes)
+
+    def end_matching(self, request: Request, filters: dict[str, Any], expected: int) -> HttpResponseBase:
+        """End what filters let through, if it is as much as expected."""
+        try:
+            return self.told(end_matching(request, self.resource, filters, expected))
+        except services.Miscounted as miscounted:
+            count = miscounted.count
+            said = f"Nothing was ended: {count} that match have not ended, not {expected} as expected."
+            return json_error(409, said, count=count)
 
     def told(self, outcomes: Sequence[Outcome]) -> HttpResponseBase:
         """The answer. A long one is made while it is sent: the arguments of all may be more than memory holds."""

@@ -9,17 +9,20 @@ from typing import Any
 from django.conf import settings
 from django.db import DataError, OperationalError
 from django.db.models import QuerySet
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from saltant.server.api import regexes
-from saltant.server.api.filters import LeanFilterSet
+from saltant.server.api import cursors, regexes
+from saltant.server.api.cursors import Cursor
+from saltant.server.api.filters import BOOLEANS, LeanFilterSet
+from saltant.server.api.ordering import Order
 from saltant.server.api.representations import Representation, Row
 from saltant.server.api.resources import Resource
 
-PARAMETERS = frozenset({"page", "page_size"})
+PARAMETERS = frozenset({"page", "page_size", "cursor", "ordering", "count"})
+"""Of lists, beside filters. Version 1 knows the first two alone."""
 CHUNK = 1000
 JSON = "application/json"
 
@@ -31,11 +34,12 @@ class Page:
     Attributes:
         start: how many rows come before it.
         size: how many rows it holds.
+        count: how many the list holds; None: nobody has asked.
     """
 
     start: int
     size: int
-    count: int
+    count: int | None
     previous: str | None
     next: str | None
 
@@ -43,23 +47,53 @@ class Page:
     def head(self) -> str:
         """The body up to the results."""
         links = f'"next":{json.dumps(self.next)},"previous":{json.dumps(self.previous)}'
-        return f'{{"count":{self.count},{links},"results":['
+        return f'{{"count":{json.dumps(self.count)},{links},"results":['
 
 
 def respond(request: Request, resource: Resource, filters: LeanFilterSet) -> HttpResponseBase:
     """The page of a filtered list that `request` asks for."""
     representation = resource.representation(request.version)
+    said = request.query_params if request.version == "2" else QueryDict()
+    order = resource.ordered(said.get("ordering", ""))
+    if "cursor" in said:
+        return _by_cursor(request, resource, filters, order)
     filtered = filters.result()
     with searching(filters, settings.SALTANT.filter_time):
         page = find_page(request, resource.count(filters), resource.page_size)
         if page.size <= CHUNK:
-            body = page.head + ",".join(representation.encode(_rows(page, representation, filtered))) + "]}"
+            body = page.head + ",".join(representation.encode(_rows(page, representation, filtered, order))) + "]}"
             return HttpResponse(body.encode(), content_type=JSON)
-    return StreamingHttpResponse(_stream(page, representation, filters, filtered), content_type=JSON)
+    return StreamingHttpResponse(_stream(page, representation, filters, filtered, order), content_type=JSON)
 
 
-def _rows(page: Page, representation: Representation, filtered: QuerySet[Any]) -> Sequence[Row]:
-    rows, after = representation.rows(filtered), page.count - page.start - page.size
+def _by_cursor(request: Request, resource: Resource, filters: LeanFilterSet, order: Order) -> HttpResponse:
+    said = request.query_params
+    if "page" in said:
+        raise ValidationError({"cursor": ["Ask for a page by its number or by a cursor, not by both."]})
+    counts = BOOLEANS.get(said.get("count", "false").lower())
+    if counts is None:
+        raise ValidationError({"count": ["Must be a valid boolean."]})
+    cursor = Cursor.read(said["cursor"], order)
+    size = min(_positive(said.get("page_size", "")) or resource.page_size, cursors.MOST)
+    representation = resource.representation(request.version)
+    rows = filters.result()
+    if cursor.key is not None:
+        rows = rows.filter(order.beyond(cursor.key, backwards=cursor.backwards))
+    with searching(filters, settings.SALTANT.filter_time):
+        count = resource.count(filters) if counts == "True" else None
+        found = list(representation.rows(rows, order, backwards=cursor.backwards)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if cursor.backwards:
+        found.reverse()
+    keys = [row[-len(order.columns) :] for row in found]
+    after, before = cursor.links(request, order, keys, more=more)
+    page = Page(0, len(found), count, before, after)
+    body = page.head + ",".join(representation.encode(found)) + "]}"
+    return HttpResponse(body.encode(), content_type=JSON)
+
+
+def _rows(page: Page, representation: Representation, filtered: QuerySet[Any], order: Order) -> Sequence[Row]:
+    rows, after = representation.rows(filtered, order), (page.count or 0) - page.start - page.size
     if page.start <= after:
         return list(rows[page.start : page.start + page.size])
     # What comes before has to be skipped row by row: from the end there are fewer.
@@ -94,12 +128,10 @@ def _positive(text: str) -> int | None:
 
 
 def _stream(
-    page: Page, representation: Representation, filters: LeanFilterSet, filtered: QuerySet[Any]
+    page: Page, representation: Representation, filters: LeanFilterSet, filtered: QuerySet[Any], order: Order
 ) -> Iterator[bytes]:
     """The body, chunk by chunk. Each is a query of its own: a slow reader keeps nothing open in the database."""
-    order = representation.order
-    column, descending = order.removeprefix("-"), order.startswith("-")
-    rows = representation.rows(filtered)
+    rows = representation.rows(filtered, order)
     left, start, comma = page.size, page.start, page.head
     while left > 0:
         # The count has searched all of these rows within the time allowed: this must not fail half-way.
@@ -108,7 +140,7 @@ def _stream(
         if not chunk:
             break
         yield (comma + ",".join(representation.encode(chunk))).encode()
-        rows = representation.rows(filtered.filter(**{f"{column}__{'lt' if descending else 'gt'}": chunk[-1][-1]}))
+        rows = representation.rows(filtered.filter(order.beyond(chunk[-1][-len(order.columns) :])), order)
         left, start, comma = left - len(chunk), 0, ","
     yield b"]}" if comma == "," else (page.head + "]}").encode()
 

@@ -15,6 +15,7 @@ from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, Q
 from rest_framework import serializers
 
 from saltant.server.api.fields import IdListField, JSONValue
+from saltant.server.api.ordering import Order
 from saltant.server.api.serializers_v2 import InstanceSerializerV2, WaitingField
 from saltant.server.api.worker_serializers import RunningField, WorkerStateField
 from saltant.server.tasks import waiting, worker_state
@@ -153,12 +154,17 @@ class Representation:
         start = len(self.columns) + sum(len(each.needs) for each in every[: every.index(computed)])
         return slice(start, start + len(computed.needs))
 
-    def rows(self, queryset: QuerySet[Any]) -> QuerySet[Any, Row]:
-        """The rows of `queryset`, as `encode` takes them."""
+    def rows(
+        self, queryset: QuerySet[Any], order: Order | None = None, *, backwards: bool = False
+    ) -> QuerySet[Any, Row]:
+        """The rows of `queryset`, as `encode` takes them. Those in an order of their own end with their keys in it."""
         if issubclass(self.serializer, InstanceSerializerV2):
             current = FilteredRelation("attempts", condition=Q(attempts__number=F("attempt")))
             queryset = queryset.alias(current=current)
-        return queryset.order_by(self.order).values_list(*(column.expression for column in self.columns), *self.extra)
+        columns = [*(column.expression for column in self.columns), *self.extra]
+        if order is None:
+            return queryset.order_by(self.order).values_list(*columns)
+        return queryset.order_by(*order.expressions(backwards=backwards)).values_list(*columns, *order.columns)
 
     def row_of(self, thing: Model) -> Row:
         """The row of an object that was just saved, and so has no attempts."""

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.serializers import ModelSerializer
 
 from saltant.server.accounts.models import User
@@ -15,6 +15,7 @@ from saltant.server.api import filters, serializers, serializers_v2
 from saltant.server.api.counts import count_instances
 from saltant.server.api.filters import LeanFilterSet
 from saltant.server.api.instance_input import InstanceReader
+from saltant.server.api.ordering import Order
 from saltant.server.api.representations import Representation
 from saltant.server.api.worker_serializers import WorkerSerializer
 from saltant.server.prepared import Prepared
@@ -33,6 +34,7 @@ class Resource:
         lookup: the column that a path names: id, uuid, username or name.
         scope: what narrows the rows of the model.
         order: how lists are ordered.
+        orders: the columns that version 2 orders them by if it is asked to.
         counter: counts all rows, if there is a better way than to count them.
     """
 
@@ -42,6 +44,7 @@ class Resource:
     lookup: str = "id"
     scope: dict[str, Any] = field(default_factory=dict)
     order: str = "id"
+    orders: tuple[str, ...] = ("id", "name")
     page_size: int = 100
     counter: Callable[[QuerySet[Any]], int] | None = None
 
@@ -100,6 +103,17 @@ class Resource:
         """What reads bodies of `version` that make instances."""
         return self._readers[version or "1"]
 
+    def ordered(self, text: str) -> Order:
+        """The order of lists that a request asks for; the usual one if it says nothing.
+
+        Raises:
+            ValidationError: lists are not ordered by that.
+        """
+        if text and text.removeprefix("-") not in self.orders:
+            message = f"Order by {', '.join(self.orders[:-1])}{' or ' if self.orders[1:] else ''}{self.orders[-1]}, "
+            raise ValidationError({"ordering": [f'{message}with "-" before it for downwards.']})
+        return Order.of(self.model, text or self.order)
+
     def count(self, filtered: LeanFilterSet) -> int:
         """How many rows the filters let through."""
         if self.counter is not None and not filtered.base_filters:
@@ -154,8 +168,16 @@ USERS = Resource(
     filters.USERS,
     lookup="username",
     order="username",
+    orders=("username",),
 )
-WORKERS = Resource(Worker, {"1": WorkerSerializer}, filters.WORKERS, lookup="name", order="name")
+WORKERS = Resource(
+    Worker,
+    {"1": WorkerSerializer},
+    filters.WORKERS,
+    lookup="name",
+    order="name",
+    orders=("name", "host", "datetime_announced", "datetime_heartbeat"),
+)
 QUEUES = Resource(TaskQueue, {"1": serializers.QueueSerializer, "2": serializers_v2.QueueSerializerV2}, filters.QUEUES)
 WHITELISTS = Resource(TaskWhitelist, {"1": serializers.WhitelistSerializer}, filters.WHITELISTS)
 TYPES = {
@@ -164,6 +186,7 @@ TYPES = {
         {"1": one, "2": two},
         filters.TYPES[one.task_class],
         scope={"task_class": one.task_class},
+        orders=("id", "name", "datetime_created"),
     )
     for one, two in (
         (serializers.ExecutableTypeSerializer, serializers_v2.ExecutableTypeSerializerV2),
@@ -178,6 +201,7 @@ INSTANCES = {
         lookup="uuid",
         scope={"task_class": task_class},
         order="-id",
+        orders=("datetime_created", "datetime_finished", "datetime_changed", "name", "priority"),
         page_size=10,
         counter=partial(count_instances, task_class),
     )

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from saltant.reasons import Reason
 from saltant.server.api.container_fields import CONTAINER, ContainerFields
-from saltant.server.api.fields import IdListField
+from saltant.server.api.fields import IdListField, LabelsField
 from saltant.server.api.limits import LimitFields
 from saltant.server.api.serializers import (
     ContainerTypeSerializer,
@@ -130,6 +130,7 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
         read_only=True, allow_null=True, help_text="Who had the instance terminated. Null if nobody has."
     )
     datetime_changed = serializers.DateTimeField(read_only=True, help_text="When its state last changed.")
+    labels = LabelsField(required=False, help_text="Its labels: texts by their keys.")
 
     class Meta(InstanceSerializer.Meta):
         fields = [
@@ -147,8 +148,21 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
             "waiting",
             "cancelled_by",
             "datetime_changed",
+            "labels",
             *LIMITS,
         ]
+
+
+class ChangeInstanceSerializer(serializers.Serializer[Any]):
+    """The body of a PATCH of an instance."""
+
+    name = serializers.CharField(max_length=200, allow_blank=True, required=False, help_text="Its new name.")
+    labels = LabelsField(required=False, help_text="All of its labels: they replace those that it has.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("Say name, labels or both: nothing else can be changed.")
+        return attrs
 
 
 class AttemptSerializer(serializers.ModelSerializer[TaskAttempt]):

@@ -9,6 +9,7 @@ from saltant.server.api.event_views import EventsView
 from saltant.server.api.instance_views import AttemptsView, CloneView, InstanceListView, StateView, TerminateView
 from saltant.server.api.log_views import LogsView, LogView
 from saltant.server.api.many_views import ManyCloneView, ManyCreateView, ManyTerminateView
+from saltant.server.api.matching_views import CountsView
 from saltant.server.api.openapi.document import SchemaView
 from saltant.server.api.own_token_views import OwnTokensView, OwnTokenView
 from saltant.server.api.result_views import ArchiveView, ResultsView, ResultView
@@ -43,6 +44,7 @@ def _instances(task_class: TaskClass) -> list[Any]:
         _path(f"{path}/many", ManyCreateView, f"{name}-many", resource=resource),
         _path(f"{path}/clone", ManyCloneView, f"{name}-clone-many", resource=resource),
         _path(f"{path}/terminate", ManyTerminateView, f"{name}-terminate-many", resource=resource),
+        _path(f"{path}/counts", CountsView, f"{name}-counts", resource=resource),
         *_resource(path, name, resource, InstanceListView, InstanceView),
         _path(f"{path}/{NAME}/attempts", AttemptsView, f"{name}-attempts", resource=resource),
         _path(f"{path}/{NAME}/clone", CloneView, f"{name}-clone", resource=resource),

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework import serializers
@@ -15,11 +17,13 @@ from rest_framework.views import APIView
 from saltant.server.api.fields import JSONValue
 from saltant.server.api.forms import plain
 from saltant.server.api.limits import Amount
+from saltant.server.api.permissions import check_owner
 from saltant.server.api.representations import Representation
-from saltant.server.api.resources import parse_uuid
-from saltant.server.api.serializers_v2 import InstanceSerializerV2
+from saltant.server.api.resources import Resource, parse_uuid
+from saltant.server.api.serializers_v2 import ChangeInstanceSerializer, InstanceSerializerV2
 from saltant.server.api.views import DetailView, json_response
 from saltant.server.hub.board import WATCH, Watch
+from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskClass, TaskInstance
 from saltant.states import FINISHED, State
 
@@ -86,7 +90,28 @@ ENDS = Representation(TaskInstance, InstanceOfEitherSerializer, "pk")
 
 
 class InstanceView(DetailView):
-    """GET of one instance; in version 2 `wait` keeps the client until it has ended, or the time is over."""
+    """GET of one instance; in version 2 `wait` keeps the client until it has ended, or the time is over.
+
+    PATCH, in version 2, changes its name and its labels.
+    """
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Find out the version first: it says which methods there are."""
+        super().initial(request, *args, **kwargs)
+        if request.version != "2":
+            self.http_method_names = [name for name in self.http_method_names if name != "patch"]
+
+    def patch(self, request: Request, name: str) -> HttpResponse:
+        request.data  # noqa: B018 - parse the body before the transaction
+        user: Any = request.user
+        with transaction.atomic():
+            instance = self.resource.get(name, lock=True)
+            check_owner(request, instance)
+            serializer = ChangeInstanceSerializer(data={})
+            serializer.initial_data = plain(request, serializer.fields)
+            serializer.is_valid(raise_exception=True)
+            services.relabel(instance=instance, user=user, changes=serializer.validated_data)
+        return self.answer(request, name)
 
     def get(self, request: Request, name: str) -> HttpResponse:
         if request.version != "2" or "wait" not in request.query_params:
@@ -96,9 +121,20 @@ class InstanceView(DetailView):
         if watch is not None:
             watch.on_end([parse_uuid(name).hex])
         body = self.resource.body(request.version, name)
-        if watch is not None and seconds > 0 and not State(json.loads(body)["state"]).is_finished:
+        if watch is not None and seconds > 0 and not _has_ended(body):
             watch.seconds = seconds
+            watch.answer = partial(_ended, self.resource, request.version, name)
         return json_response(body)
+
+
+def _ended(resource: Resource, version: str, name: str) -> str | None:
+    """The body of an instance; None if it has not ended."""
+    body = resource.body(version, name)
+    return body if _has_ended(body) else None
+
+
+def _has_ended(body: str) -> bool:
+    return State(json.loads(body)["state"]).is_finished
 
 
 class WaitView(APIView):

@@ -167,8 +167,11 @@ class TaskInstance(OwnedModel, Limits):
     datetime_finished = models.DateTimeField(null=True, blank=True)
     datetime_changed = models.DateTimeField(default=timezone.now, editable=False)  # of its state
     arguments: Any = JSONTextField(default=dict, blank=True)
-    task_queue = models.ForeignKey(TaskQueue, on_delete=models.PROTECT, related_name="instances")
-    task_type = models.ForeignKey(TaskType, on_delete=models.PROTECT, related_name="instances")
+    labels: Any = JSONTextField(default=dict, blank=True)  # the same as the rows of `TaskLabel`
+    # Without indexes of their own: those below begin with them.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, db_index=False)
+    task_queue = models.ForeignKey(TaskQueue, on_delete=models.PROTECT, related_name="instances", db_index=False)
+    task_type = models.ForeignKey(TaskType, on_delete=models.PROTECT, related_name="instances", db_index=False)
 
     kind = models.CharField(max_length=11, choices=choices(Kind))
     snapshot: Any = JSONTextField()
@@ -198,10 +201,36 @@ class TaskInstance(OwnedModel, Limits):
                 condition=models.Q(held_back=True),
             ),
             models.Index(fields=["datetime_changed", "id"], name="instance_changed"),
+            # Lists of one user, queue or type, the newest first. Their columns never change.
+            models.Index(fields=["user", "-id"], name="instance_of_user"),
+            models.Index(fields=["task_queue", "-id"], name="instance_of_queue"),
+            models.Index(fields=["task_type", "-id"], name="instance_of_type"),
+            # Ends that are rare among many. What succeeds, which most do, costs nothing here.
+            models.Index(
+                fields=["state", "-id"],
+                name="instance_ended_badly",
+                condition=models.Q(state__in=[State.FAILED.value, State.TERMINATED.value]),
+            ),
         ]
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class TaskLabel(models.Model):
+    """A label of an instance, to be found by."""
+
+    instance = models.ForeignKey(TaskInstance, on_delete=models.CASCADE, related_name="label_rows", db_index=False)
+    key = models.CharField(max_length=63)
+    value = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["instance", "key"], name="unique_label_key")]
+        indexes: ClassVar = [models.Index(fields=["key", "value", "-instance"], name="label_value")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
 
 
 class TaskAttempt(models.Model):

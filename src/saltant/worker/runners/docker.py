@@ -21,7 +21,7 @@ from saltant.worker.runners.docker_ends import Seen, is_init_missing, start_fail
 from saltant.worker.runners.docker_engine import Engine, EngineAway, EngineRefused, Facts
 from saltant.worker.runners.docker_output import Output
 from saltant.worker.runners.docker_pulls import Image, Pulls
-from saltant.worker.runners.process import CannotRunError
+from saltant.worker.runners.process import CannotRunError, check_paths
 from saltant.worker.running import Running
 
 log = logging.getLogger("saltant.worker")
@@ -64,6 +64,8 @@ class DockerRunner:
             except EngineAway as error:
                 return End(Reason.ENGINE_UNAVAILABLE, str(error))
             except EngineRefused as error:
+                if "no command specified" in str(error).lower():
+                    return End(Reason.COMMAND_NOT_FOUND, "Its command is empty, and its image names none.")
                 return End(Reason.WORKER_ERROR, f"Its container could not be made: {error}")
             except OSError as error:
                 return End(Reason.WORKER_ERROR, f"What it needs could not be made on the worker: {error}")
@@ -103,6 +105,7 @@ class DockerRunner:
     def _run(self, job: Job, running: Running, folders: JobFolders, held: ExitStack) -> End:
         who = plan.choose_user(job, self._folders.run_as, self._containers.user)
         words = plan.make_words(job)
+        check_paths(job)
         environment = self._make_environment(job)
         if not job.container_image:
             raise CannotRunError(Reason.IMAGE_PULL_FAILED, "Its task type names no image.")
@@ -131,13 +134,14 @@ class DockerRunner:
         if not who.is_owner:
             held.enter_context(_opened(folders))
         try:
-            return self._carry_out(job, running, folders, make(facts), image, held)
+            end = self._carry_out(job, running, folders, make(facts), image, held)
         except EngineRefused as error:
             if not facts.has_init or not is_init_missing(str(error)):
                 raise
             log.warning("The container engine has no init: its containers go without. %s", error)
             self._lacks_init = True
-            return self._carry_out(job, running, folders, make(replace(facts, has_init=False)), image, held)
+            end = self._carry_out(job, running, folders, make(replace(facts, has_init=False)), image, held)
+        return end if who.is_owner else _with_what_is_closed(end, folders)
 
     def _make_environment(self, job: Job) -> list[str]:
         try:
@@ -241,6 +245,30 @@ def _opened(folders: JobFolders) -> Iterator[None]:
         for folder in opened:
             with suppress(OSError):
                 folder.chmod(0o700)
+
+
+def _with_what_is_closed(end: End, folders: JobFolders) -> End:
+    """Say so if the worker's user cannot read all that another one has written."""
+    if os.geteuid() == 0:
+        return end
+    closed = next((path for top in (folders.logs, folders.results) for path in _closed_in(top)), None)
+    if closed is None:
+        return end
+    words = (
+        f"The worker's user cannot read all that it wrote, {closed!r} for one, so that is not among its logs and"
+        " results: set SALTANT_CONTAINER_USER=self on the worker, or container_user in its task type."
+    )
+    return replace(end, message=f"{end.message} {words}".strip())
+
+
+def _closed_in(top: Path) -> Iterator[str]:
+    """What this user cannot read below a folder, by its path in it."""
+    for folder, folders, files in os.walk(top):
+        needed = [*((name, os.R_OK | os.X_OK) for name in folders), *((name, os.R_OK) for name in files)]
+        for name, rights in needed:
+            path = os.path.join(folder, name)  # noqa: PTH118 - there may be many
+            if not os.access(path, rights) and not os.path.islink(path):  # noqa: PTH114
+                yield os.path.relpath(path, top)
 
 
 def _ordered(container: Container, running: Running) -> Reason | None:

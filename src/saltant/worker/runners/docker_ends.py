@@ -16,7 +16,9 @@ _LAST_SIGNAL = signal.SIGSYS  # real-time signals follow: a code as high is a pr
 _INITS = (
     re.compile(r"\[FATAL tini \(\d+\)\] exec (?P<path>.*) failed: (?P<words>[^\n]*)\n", re.DOTALL),
     re.compile(r"(?:ERROR|FATAL) \(catatonit:\d+\): failed to exec pid1: (?P<words>[^\n]*)\n"),
-    re.compile(r"exec (?P<path>.*): (?P<words>exec format error|no such file or directory)\n", re.DOTALL),  # no init
+    re.compile(
+        r"exec (?P<path>.*): (?P<words>exec format error|no such file or directory|argument list too long)\n", re.DOTALL
+    ),  # no init
 )
 _START = re.compile(r'exec: "(?P<path>(?:[^"\\]|\\.)*)": (?P<words>[^:]*(?:: [^:]*)*)')
 _NOT_FOUND = ("not found", "no such file", "not a directory", "file name too long")

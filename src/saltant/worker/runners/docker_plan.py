@@ -11,7 +11,7 @@ from saltant.reasons import Reason
 from saltant.worker.folders import JobFolders
 from saltant.worker.run_as import RunAs
 from saltant.worker.runners.docker_engine import Facts
-from saltant.worker.runners.process import CannotRunError, split_command
+from saltant.worker.runners.process import CannotRunError, check_length, split_command
 
 SERVER, WORKER, INSTANCE, ATTEMPT = (f"org.saltant.{name}" for name in ("server", "worker", "instance", "attempt"))
 """Labels of every container: whose it is."""
@@ -65,6 +65,7 @@ def make_words(job: Job) -> list[str]:
     for word in words:
         if not _is_text(word) or "\0" in word:
             raise CannotRunError(Reason.WORKER_ERROR, "Its command has a character that no program can be given.")
+    check_length(words)
     return words
 
 

@@ -31,6 +31,9 @@ _HOPELESS = re.compile(
 )
 """What another try would only hear again."""
 
+_NAME = re.compile(r"(?!.*(//|/\.{0,2}(/|$)))[A-Za-z0-9\[][A-Za-z0-9._:/@+\[\]-]*", re.ASCII)
+"""What an image's name may look like, for it becomes a part of a path: an engine judges the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -78,6 +81,8 @@ class Pulls:
             CannotRunError: it cannot be had, or the job was ended while it was waited for.
             EngineAway: the engine does not answer.
         """
+        if not _NAME.fullmatch(name):
+            raise CannotRunError(Reason.IMAGE_PULL_FAILED, f"{name!r:.200} is no name of an image.")
         if policy != PullPolicy.ALWAYS:
             found = self.find(name)
             if found is not None:

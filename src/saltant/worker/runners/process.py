@@ -1,8 +1,9 @@
 """What the runners of processes share: a job's program as a process of its own, through the launcher."""
 
 import os
+import posixpath
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -144,6 +145,38 @@ def split_command(command: str) -> list[str]:
     if not words:
         raise CannotRunError(Reason.COMMAND_NOT_FOUND, "Its command is empty.")
     return words
+
+
+def check_length(words: Sequence[str]) -> None:
+    """CannotRunError if a word is longer than Linux gives to any program."""
+    most = 32 * os.sysconf("SC_PAGE_SIZE") - 1
+    for word in words:
+        length = len(word.encode("utf-8", "surrogatepass"))
+        if length > most:
+            raise CannotRunError(
+                Reason.WORKER_ERROR,
+                f"A word of its command, or its arguments, takes {length} bytes, and no program can be given more than"
+                f" {most} in one: hand over the name of a file instead.",
+            )
+
+
+def check_paths(job: Job) -> None:
+    """CannotRunError unless its folders can be mounted where its type says: an engine may take it, and lose them."""
+    paths = [path for path in (job.logs_path, job.results_path) if path]
+    for path in paths:
+        if not path.startswith("/") or "\0" in path or not _plain(path):
+            raise CannotRunError(
+                Reason.WORKER_ERROR,
+                f"Its logs_path and results_path must be absolute paths in its image, beneath /, not {path!r}.",
+            )
+    if len({_plain(path) for path in paths}) < len(paths):
+        raise CannotRunError(
+            Reason.WORKER_ERROR, f"Its logs_path and results_path are one, {paths[0]}: give it two folders."
+        )
+
+
+def _plain(path: str) -> str:
+    return posixpath.normpath(path).strip("/")
 
 
 def _encode(word: str) -> bytes:

@@ -12,7 +12,7 @@ from saltant.jobs import Job, Network
 from saltant.reasons import Reason
 from saltant.worker.folders import JobFolders
 from saltant.worker.run_as import RunAs
-from saltant.worker.runners.process import CannotRunError, split_command
+from saltant.worker.runners.process import CannotRunError, check_length, check_paths, split_command
 from saltant.worker.runners.singularity_program import both
 
 HOME = "/tmp"  # noqa: S108 - in the container: an empty folder of its own
@@ -41,6 +41,7 @@ def make_command(program: str, image: Path, job: Job, folders: JobFolders, run_a
             f"Apptainer runs containers as the jobs' own user and cannot become {job.container_user!r}: leave"
             " container_user out of its task type.",
         )
+    check_paths(job)
     words = [program, "--silent", "exec", *isolation(run_as), "--workdir", str(folders.work)]
     if not job.read_only_root:
         words.append("--writable-tmpfs")
@@ -52,7 +53,10 @@ def make_command(program: str, image: Path, job: Job, folders: JobFolders, run_a
         if target:
             words += ["--mount", mount(source, target)]
     words += ["--", str(image), *split_command(job.command_to_run)]
-    return [*words, json.dumps(job.arguments)] if job.arguments else words
+    if job.arguments:
+        words.append(json.dumps(job.arguments))
+    check_length(words)
+    return words
 
 
 def make_environment(path: str, folders: JobFolders, uuid: str, values: Mapping[str, str]) -> dict[str, str]:
@@ -88,10 +92,8 @@ def make_environment(path: str, folders: JobFolders, uuid: str, values: Mapping[
 
 def mount(source: Path, target: str) -> str:
     """The value of --mount: fields as CSV, so that commas, colons and quotes in a path are just that."""
-    if not target.startswith("/") or "\n" in f"{source}{target}":
-        raise CannotRunError(
-            Reason.WORKER_ERROR, f"Its logs_path and results_path must be absolute paths in its image, not {target!r}."
-        )
+    if "\n" in f"{source}{target}":
+        raise CannotRunError(Reason.WORKER_ERROR, f"Apptainer cannot mount at {target!r}: it has a line break.")
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(["type=bind", f"source={source}", f"destination={target}"])
     return line.getvalue()

@@ -5,11 +5,15 @@ from typing import Any
 import django_filters  # type: ignore[import-untyped]
 
 from saltant.server.api import filter_fields
-from saltant.server.api.filters import EVENTS
+from saltant.server.api.cursors import LONGEST as LONGEST_CURSOR
+from saltant.server.api.cursors import MOST
+from saltant.server.api.filters import EVENTS, LabelFilter
+from saltant.server.api.matching_views import BY, LABEL, MOST_BY
 from saltant.server.api.openapi.words import LOOKUPS
 from saltant.server.api.regexes import MAX_LENGTH
 from saltant.server.api.resources import Resource
 from saltant.server.api.wait_views import LONGEST
+from saltant.server.tasks import labels
 
 MOMENT = {"type": "string", "format": "date-time"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -26,9 +30,19 @@ SCHEMAS: dict[type[Any], dict[str, Any]] = {
 }
 
 
-def for_list(resource: Resource) -> list[dict[str, Any]]:
+def for_list(resource: Resource, version: str) -> list[dict[str, Any]]:
     """The parameters of a list of `resource`."""
-    filters = resource.filters.base_filters
+    columns = [f"{sign}{column}" for column in resource.orders for sign in ("", "-")]
+    only_in_2 = [
+        _parameter("ordering", {"type": "string", "enum": columns}, "By what it is ordered; with `-`, downwards."),
+        _parameter(
+            "cursor",
+            {"type": "string", "maxLength": LONGEST_CURSOR},
+            f"Instead of `page`: where the page begins, as a link of another page says it; empty: the first page. It "
+            f"has {MOST} things at most, and is not counted.",
+        ),
+        _parameter("count", {"type": "boolean"}, "With `cursor`: count what is on all pages together."),
+    ]
     return [
         _parameter(
             "page",
@@ -40,8 +54,28 @@ def for_list(resource: Resource) -> list[dict[str, Any]]:
             {"type": "integer", "default": resource.page_size},
             "How many there are on a page. Any number will do: a very long page is sent bit by bit.",
         ),
-        *(_filter(name, each) for name, each in filters.items()),
+        *(only_in_2 if version == "2" else ()),
+        *for_filters(resource),
     ]
+
+
+def for_filters(resource: Resource) -> list[dict[str, Any]]:
+    """The filters of lists of `resource`."""
+    return [_filter(name, each) for name, each in resource.filters.base_filters.items()]
+
+
+def for_counts(resource: Resource) -> list[dict[str, Any]]:
+    """The parameters of counts."""
+    names = {"type": "string", "pattern": f"^({'|'.join(BY)}|{LABEL}.+)$"}
+    by = {
+        "name": "by",
+        "in": "query",
+        "description": f"What they are counted by: {', '.join(BY)}, or {LABEL}KEY. It may come several times.",
+        "schema": {"type": "array", "items": names, "maxItems": MOST_BY},
+        "style": "form",
+        "explode": True,
+    }
+    return [by, *for_filters(resource)]
 
 
 def for_events() -> list[dict[str, Any]]:
@@ -84,6 +118,15 @@ def in_path(lookup: str) -> dict[str, Any]:
 
 
 def _filter(name: str, given: django_filters.Filter) -> dict[str, Any]:
+    if isinstance(given, LabelFilter):
+        return {
+            "name": name,
+            "in": "query",
+            "description": "Only those that have this label: `key=value`, or `key` with any value. Repeated: all hold.",
+            "schema": {"type": "array", "items": {"type": "string"}, "maxItems": labels.MOST},
+            "style": "form",
+            "explode": True,
+        }
     column = name.removesuffix(f"__{given.lookup_expr}").replace("user__username", "the owner's username")
     return _parameter(name, _schema(given), f"Only those with {column} {LOOKUPS[given.lookup_expr]}.")
 

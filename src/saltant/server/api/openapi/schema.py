@@ -11,15 +11,15 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework import serializers
 
-from saltant.server.api.fields import IdField, IdListField, JSONValue, StringList
+from saltant.server.api.fields import IdField, IdListField, JSONValue, LabelsField, StringList
 from saltant.server.api.limits import Amount
-from saltant.server.api.many_input import MOST, ItemsField, NamesField
+from saltant.server.api.many_input import MOST, FiltersField, ItemsField, NamesField
 from saltant.server.api.openapi import files, parameters
 from saltant.server.api.openapi.words import ERRORS, FIELDS, MAKE_ONCE, MANY, REUSED, nouns_for, tag_for, words_for
 from saltant.server.api.own_token_views import OwnTokenSerializer
 from saltant.server.api.permissions import IsPerson, IsSignedIn
 from saltant.server.api.serializers import StateSerializer
-from saltant.server.api.serializers_v2 import AttemptSerializer, MembersSerializer
+from saltant.server.api.serializers_v2 import AttemptSerializer, ChangeInstanceSerializer, MembersSerializer
 from saltant.server.api.wait_views import (
     MOST_FINISHED,
     MOST_UUIDS,
@@ -28,6 +28,7 @@ from saltant.server.api.wait_views import (
     WaitSerializer,
 )
 from saltant.server.api.worker_serializers import RunningField
+from saltant.server.tasks import labels
 from saltant.states import State
 
 Json = dict[str, Any]
@@ -80,11 +81,13 @@ class Schema(AutoSchema):
             return files.parameters_of(kind)
         if self.name == "events":
             return parameters.for_events()
-        if self.name.endswith("instance-detail") and self.version == "2":
+        if self.name.endswith("-counts"):
+            return parameters.for_counts(self.view.resource)
+        if self.name.endswith("instance-detail") and self.version == "2" and self.method == "GET":
             return [parameters.in_path("uuid"), parameters.wait()]
         if "{name}" in self.path:
             return [parameters.in_path("uuid" if self.name == "state" else self.view.resource.lookup)]
-        return parameters.for_list(self.view.resource) if self.is_list else []
+        return parameters.for_list(self.view.resource, str(self.version)) if self.is_list else []
 
     @property
     def is_list(self) -> bool:
@@ -121,6 +124,8 @@ class Schema(AutoSchema):
             return WaitSerializer()
         if self.name.endswith(MANY):
             return self.view.reads()
+        if self.name.endswith("instance-detail"):
+            return ChangeInstanceSerializer()
         if self.name in ("whitelist-add", "whitelist-remove"):
             return MembersSerializer()
         if self.name.endswith(("-list", "-detail")):
@@ -182,11 +187,13 @@ class Schema(AutoSchema):
         if self.name.endswith("attempts"):
             attempt = self.resolve_serializer(AttemptSerializer(), "response").ref
             return "200", "The attempts.", {"type": "array", "items": attempt}
+        if self.name.endswith("-counts"):
+            return "200", "The groups, in order.", COUNTS
         component = self.resolve_serializer(self.view.resource.serializer(self.version)(), "response")
         if self.name.endswith(MANY):
             return "200", "What became of each, in order.", results_of(component.ref)
         if self.is_list:
-            return "200", "A page.", self.component(f"{component.name}Page", page_of(component.ref))
+            return "200", "A page.", self.component(f"{component.name}Page", page_of(component.ref, str(self.version)))
         if self.method == "PUT" and self.name.endswith("-type-detail") and self.version == "2":
             more = _object({"removed_from_whitelists": {"type": "array", "items": LEFT}})
             return "200", "The type, and the whitelists that it was taken off.", {"allOf": [component.ref, more]}
@@ -205,6 +212,8 @@ class Schema(AutoSchema):
 
     def conflict(self) -> Json:
         """The body of a 409."""
+        if self.name.endswith(MANY):
+            return _object({"detail": {"type": "string"}, "count": COUNT})
         states = {"type": "string", "enum": [state.value for state in State]}
         return _object({"detail": {"type": "string"}, "state": states})
 
@@ -281,6 +290,13 @@ def schema_of(field: Any) -> Json | None:
         return {"type": "array", "items": RUNNING, "description": "What it runs: what it holds a lease for."}
     if isinstance(field, NamesField):
         return {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST}
+    if isinstance(field, FiltersField):
+        said = {"type": ["string", "integer", "array"]}
+        return {"type": "object", "minProperties": 1, "additionalProperties": said}
+    if isinstance(field, LabelsField):
+        text = {"type": "string", "maxLength": labels.LONGEST_VALUE}
+        keys = {"pattern": labels.KEY_PATTERN}
+        return {"type": "object", "maxProperties": labels.MOST, "propertyNames": keys, "additionalProperties": text}
     if isinstance(field, JSONValue):
         return {"type": "object"}
     if isinstance(field, Amount):
@@ -305,10 +321,13 @@ def as_form(schema: Json, serializer: "serializers.Serializer[Any]") -> Json:
     return {**schema, "properties": properties}
 
 
-def page_of(thing: Json) -> Json:
+def page_of(thing: Json, version: str) -> Json:
     """A page of a list."""
     link = {"type": ["string", "null"], "format": "uri", "description": "The URL of that page. Null: there is none."}
-    count = {"type": "integer", "minimum": 0, "description": "How many there are on all pages."}
+    count: Json = {"type": "integer", "minimum": 0, "description": "How many there are on all pages."}
+    if version == "2":
+        said = "How many there are on all pages. Null: by a cursor, and not asked for."
+        count |= {"type": ["integer", "null"], "description": said}
     return _object({"count": count, "next": link, "previous": link, "results": {"type": "array", "items": thing}})
 
 
@@ -322,6 +341,21 @@ def _object(properties: Json) -> Json:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+COUNT: Json = {"type": "integer", "minimum": 0, "description": "How many there are."}
+COUNTS = _object(
+    {
+        "counts": {
+            "type": "array",
+            "items": {
+                **_object({"count": COUNT}),
+                "additionalProperties": {
+                    "type": ["string", "integer", "null"],
+                    "description": "By what they are counted: under the name that `by` says, what they have in common.",
+                },
+            },
+        }
+    }
+)
 DETAIL = _object({"detail": {"type": "string", "description": "A sentence for people."}})
 SENTENCES: Json = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 REFUSAL: Json = {

@@ -79,7 +79,18 @@ TABLE: dict[tuple[str, str], Words] = {
     ),
     ("instance-many", "POST"): Words("Make many {things}", f"At most 10,000 in one request. {EACH}"),
     ("instance-clone-many", "POST"): Words("Run many {things} once more", EACH),
-    ("instance-terminate-many", "POST"): Words("Have many {things} ended", EACH),
+    ("instance-terminate-many", "POST"): Words(
+        "Have many {things} ended",
+        f"{EACH} With `filters` all are ended that they let through and that have not ended: all or none, and only if "
+        "they are as many as expected.",
+        {
+            403: "One that the filters let through is not yours to end: none was ended.",
+            409: "They are more, or fewer, than expected: none was ended.",
+        },
+    ),
+    ("instance-counts", "GET"): Words(
+        "Count {things}", "In groups, of those that the filters let through; what has none of it is null."
+    ),
     ("instance-terminate", "POST"): Words(
         "Have an instance ended",
         "One that waits is terminated at once. One that runs stays `running` until its worker has confirmed that "
@@ -110,6 +121,11 @@ TABLE: dict[tuple[str, str], Words] = {
     ("type-detail", "PUT"): Words(REPLACE, f"{ABSENT} {PROMISE}", OWN),
     ("list", "POST"): Words(MAKE),
     ("detail", "PUT"): Words(REPLACE, ABSENT, OWN),
+    ("instance-detail", "PATCH"): Words(
+        "Rename an instance, or give it labels",
+        "Labels that are said replace all that it has. Nothing else of an instance can be changed.",
+        OWN,
+    ),
     ("detail", "PATCH"): Words("Change a part of {a_thing}", errors=OWN),
     ("user-me", "GET"): Words("Read who you are", "The user whose token, JWT or session comes with the request."),
     ("user-detail", "PATCH"): Words(
@@ -168,7 +184,12 @@ MAKE_ONCE = ("-list", "-clone", "instance-many", "-clone-many")
 MANY = ("instance-many", "instance-clone-many", "instance-terminate-many")
 """How the names of the endpoints about many instances end."""
 ONLY_IN_2 = frozenset(
-    {"user-detail-patch", *(f"{kind}-{end}-post" for kind in ("executable", "container") for end in MANY)}
+    {
+        "user-detail-patch",
+        *(f"{kind}-{end}-post" for kind in ("executable", "container") for end in MANY),
+        *(f"{kind}-instance-counts-get" for kind in ("executable", "container")),
+        *(f"{kind}-instance-detail-patch" for kind in ("executable", "container")),
+    }
 )
 """Operations that version 1 does not have, or whose bodies it does not."""
 

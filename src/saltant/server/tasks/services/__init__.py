@@ -3,8 +3,17 @@
 from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.services.attempts import finish, finish_many
 from saltant.server.tasks.services.claims import claim, claim_many
-from saltant.server.tasks.services.ends import Conflict, is_leased, report, terminate, terminate_many
+from saltant.server.tasks.services.ends import (
+    Conflict,
+    Miscounted,
+    is_leased,
+    report,
+    terminate,
+    terminate_many,
+    terminate_matching,
+)
 from saltant.server.tasks.services.identity import server_identity
+from saltant.server.tasks.services.labels import relabel
 from saltant.server.tasks.services.many import Batch, TooLong
 from saltant.server.tasks.services.promises import set_paused, update_type
 from saltant.server.tasks.services.recovery import recover, sweep
@@ -14,6 +23,7 @@ from saltant.server.tasks.services.workers import announce, heartbeat, leave, li
 __all__ = [
     "Batch",
     "Conflict",
+    "Miscounted",
     "Refused",
     "TooLong",
     "announce",
@@ -27,6 +37,7 @@ __all__ = [
     "leave",
     "live",
     "recover",
+    "relabel",
     "report",
     "server_identity",
     "set_paused",
@@ -34,6 +45,7 @@ __all__ = [
     "sweep",
     "terminate",
     "terminate_many",
+    "terminate_matching",
     "update_type",
     "usable_queues",
 ]

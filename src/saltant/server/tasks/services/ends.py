@@ -1,6 +1,7 @@
 """How people end instances, or report states of what they run themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -13,6 +14,22 @@ from saltant.server.audit.models import Action
 from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.states import WAITING, State
+
+AT_ONCE = 500
+"""How many are looked at, or ended, by one statement."""
+T = TypeVar("T")
+
+
+class Miscounted(Exception):
+    """More, or fewer, were to be ended than was expected.
+
+    Attributes:
+        count: how many there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
 
 
 class Conflict(Exception):
@@ -35,6 +52,55 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
 
 def terminate_many(*, instances: Sequence[TaskInstance], user: User) -> None:
     """Have several instances ended, in one transaction."""
+    with transaction.atomic():
+        leased = _ask(instances, user)
+    for instance in leased:
+        dispatch.cancel(instance)
+
+
+def terminate_matching(
+    *, instances: "QuerySet[TaskInstance]", expected: int, user: User, check: Callable[[TaskInstance], None]
+) -> list[TaskInstance]:
+    """Have those of `instances` ended that have not ended, all or none; returns them, the oldest first.
+
+    Args:
+        expected: how many they must be at that moment.
+        check: raises if `user` may not end an instance.
+
+    Raises:
+        Miscounted: they are more, or fewer.
+    """
+    unfinished = instances.filter(state__in=[state for state in State if not state.is_finished]).order_by("pk")
+    # Before any lock: a typo must hold up nobody.
+    count = unfinished.count()
+    if count != expected:
+        raise Miscounted(count)
+    leased: list[TaskInstance] = []
+    found: list[TaskInstance] = []
+    with transaction.atomic():
+        every = TaskInstance.objects.filter(pk__in=unfinished.order_by().values("pk")).order_by("pk")
+        locked = list(every.select_for_update().values_list("pk", flat=True)[: expected + 1])
+        for some in _parts(locked):
+            # Looked at anew: some may have ended, or changed, before they were locked. From now on nothing changes.
+            each = unfinished.filter(pk__in=some).only("uuid", "user", "name", "task_queue")
+            found += each.prefetch_related("task_queue")
+        if len(found) != expected or len(locked) != expected:
+            raise Miscounted(unfinished.count())
+        for instance in found:
+            check(instance)
+        for few in _parts(found):
+            leased += _ask(few, user)
+    for instance in leased:
+        dispatch.cancel(instance)
+    return found
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
+
+
+def _ask(instances: Sequence[TaskInstance], user: User) -> list[TaskInstance]:
+    """End what can be ended at once, and ask the workers of the others; returns these."""
     now = timezone.now()
     request = {"datetime_cancelled": now, "cancelled_by": user.username}
     end = {
@@ -61,8 +127,7 @@ def terminate_many(*, instances: Sequence[TaskInstance], user: User) -> None:
             mine.filter(pk__in=asked).update(**request)
         record_many(user, Action.TERMINATE, [every[pk] for pk in sorted([*ended, *asked])])
         changes.tell(*(every[pk].uuid for pk in ended), ended=True)
-    for pk in sorted(leased):
-        dispatch.cancel(every[pk])
+    return [every[pk] for pk in sorted(leased)]
 
 
 def report(*, instance: TaskInstance, state: State, user: User) -> State:

@@ -10,6 +10,7 @@ from django.conf import settings
 from saltant.server.accounts.models import User
 from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType
+from saltant.server.tasks.services.labels import save_labels
 from saltant.server.tasks.services.submission import check_queue, check_usable, draft, hand_over, what_it_ran
 
 
@@ -70,6 +71,7 @@ class Batch:
     def save(self) -> None:
         """Save them, and have them sent once they are committed."""
         TaskInstance.objects.bulk_create(self.instances)
+        save_labels(self.instances)
         hand_over(self.instances)
 
     def _check(self, task_type: TaskType, queue: TaskQueue) -> None:

@@ -16,6 +16,7 @@ from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.arguments import Refused, check_runnable, complete
 from saltant.server.tasks.models import LIMITS, TaskInstance, TaskQueue, TaskType
 from saltant.server.tasks.services import statements
+from saltant.server.tasks.services.labels import save_labels
 from saltant.states import State
 
 SNAPSHOT = (
@@ -55,6 +56,7 @@ def submit(
     arguments: Any = NO_ARGUMENTS,
     name: str = "",
     limits: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> TaskInstance:
     """Make an instance and hand it to the engine, once it is committed.
 
@@ -64,10 +66,22 @@ def submit(
         Refused: the arguments, or the queue, do not allow it.
     """
     instance = draft(
-        user=user, task_type=task_type, task_queue=task_queue, arguments=arguments, name=name, limits=limits
+        user=user,
+        task_type=task_type,
+        task_queue=task_queue,
+        arguments=arguments,
+        name=name,
+        limits=limits,
+        labels=labels,
     )
-    instance.save(force_insert=True)
-    hand_over([instance])
+    if instance.labels:
+        with transaction.atomic():
+            instance.save(force_insert=True)
+            save_labels([instance])
+            hand_over([instance])
+    else:
+        instance.save(force_insert=True)
+        hand_over([instance])
     return instance
 
 
@@ -89,6 +103,7 @@ def draft(
     arguments: Any = NO_ARGUMENTS,
     name: str = "",
     limits: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
     check: Callable[[TaskType, TaskQueue], None] | None = None,
 ) -> TaskInstance:
     """An instance that obeys the rules, not saved yet. `limits` (names of `Limits`) win over those of the type.
@@ -108,6 +123,7 @@ def draft(
     stored, now = dispatch.birth_state(), timezone.now()
     limits = {name: getattr(task_type, name) for name in LIMITS} | dict(limits or {})
     patience = limits["queue_timeout"] or settings.SALTANT.claim_timeout
+    labelled: Any = dict(labels or {})
     snapshot: Any = {name: getattr(task_type, name) for name in SNAPSHOT}
     return TaskInstance(
         task_class=task_type.task_class,
@@ -117,6 +133,7 @@ def draft(
         start_before=now + timedelta(seconds=patience) if patience else None,
         user=user,
         name=name,
+        labels=labelled,
         arguments=arguments,
         task_queue=task_queue,
         task_type=task_type,
@@ -144,7 +161,7 @@ def hand_over(instances: Sequence[TaskInstance]) -> None:
 def what_it_ran(instance: TaskInstance) -> dict[str, Any]:
     """Of an instance, what its clone has of it."""
     limits = {name: getattr(instance, name) for name in LIMITS}
-    return {"arguments": instance.arguments, "name": instance.name, "limits": limits}
+    return {"arguments": instance.arguments, "name": instance.name, "labels": instance.labels, "limits": limits}
 
 
 def check_usable(user: User, queue: int) -> None:
