@@ -67,8 +67,15 @@ def make_token(
     return key
 
 
-def revoke_token(base_url: str, token: str, *, ca: str | None = None, timeout: float = 30.0) -> bool:
-    """Have a token open nothing any more; returns whether the server can do that.
+def revoke_token(
+    base_url: str, token: str, *, named: str | None = None, ca: str | None = None, timeout: float = 30.0
+) -> bool:
+    """Have a token open nothing any more; returns whether that was done.
+
+    Args:
+        base_url: The API's, as `parse_base_url` gives it.
+        named: Only if the token has this name on the server.
+        ca: The path of the certificates to trust; None: the usual ones.
 
     Raises:
         AuthenticationError: It opens nothing now.
@@ -79,7 +86,7 @@ def revoke_token(base_url: str, token: str, *, ca: str | None = None, timeout: f
             listed = transport.request("GET", TOKENS)
         except NotFound:
             return False
-        found = [each["id"] for each in listed if each.get("current")]
+        found = [each["id"] for each in listed if each.get("current") and named in (None, each.get("name"))]
         for id_ in found:
             transport.request("DELETE", f"{TOKENS}{id_}/", expected=HTTP_204_NO_CONTENT)
     return bool(found)

@@ -88,6 +88,34 @@ def test_signing_in_and_out(run: Run, site: Up, home: Path, file: Path) -> None:
     assert again.returncode == 2
 
 
+def test_signing_in_again_revokes_the_token_of_before_and_no_other(run: Run, site: Up, file: Path) -> None:
+    sign_in = ("login", site.url, "--profile", "lab", "--username", "ada", "--password-stdin")
+
+    def token() -> str:
+        kept: str = tomllib.loads(file.read_text())["profiles"]["lab"]["token"]
+        return kept
+
+    run(*sign_in, text=PASSWORD)
+    first = token()
+    again = run(*sign_in, text=PASSWORD)
+    assert (again.returncode, again.stderr) == (0, "The profile's former token is revoked.\n")
+    with pytest.raises(AuthenticationError):
+        Client(site.url, first)
+    second = token()
+    assert run("login", site.url, "--profile", "lab", "--token-stdin", text=site.token).returncode == 0
+    with pytest.raises(AuthenticationError):
+        Client(site.url, second)
+    assert run(*sign_in, text=PASSWORD).stderr == ""
+    Client(site.url, site.token).close()  # not made by a login: it may be in use elsewhere
+
+    (mine,) = [each for each in json.loads(run("config", "tokens", "--json").stdout) if each["current"]]
+    assert (mine["name"].startswith("saltant login on "), mine["datetime_expires"]) == (True, None)
+    assert token() not in run("config", "tokens").stdout
+    assert run("config", "tokens", "--revoke", "999999").returncode == 3
+    assert run("config", "tokens", "--revoke", str(mine["id"])).returncode == 0
+    assert run("config", "tokens").returncode == 4
+
+
 def test_a_password_is_typed_and_not_shown(site: Up, home: Path, file: Path) -> None:
     child = pexpect.spawn(SALTANT[0], [*SALTANT[1:], "login", site.url], encoding="utf-8", timeout=60)
     child.expect_exact("User name:")

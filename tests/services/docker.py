@@ -120,7 +120,9 @@ class Docker(Service):
         client = self.client()
         try:
             return {
-                "containers": [each["Names"][0].lstrip("/") for each in client.api.containers(all=True)],
+                "containers": [
+                    (each["Names"] or [each["Id"]])[0].lstrip("/") for each in client.api.containers(all=True)
+                ],
                 "volumes": [each.id for each in client.volumes.list()],
                 "networks": sorted({str(each.name) for each in client.networks.list()} - OWN_NETWORKS),
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from saltant.cli import complete
 from saltant.cli.common import Context, client_command
 from saltant.cli.failures import NOT_FOUND, USAGE, Failure, code_of, sentence
+from saltant.cli.output import jsonable
 from saltant.exceptions import SaltantError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def apply(context: Context, path: str, dry_run: bool, yes: bool) -> None:
         _carry_out(context, steps, present)
 
 
-@client_command(without=("json", "quiet"), epilog="Example: saltant export --type align --output saltant.yaml")
+@client_command(without=("quiet",), epilog="Example: saltant export --type align --output saltant.yaml")
 @click.option(
     "--type",
     "names",
@@ -64,7 +66,7 @@ def apply(context: Context, path: str, dry_run: bool, yes: bool) -> None:
 def export(context: Context, names: tuple[str, ...], path: str | None) -> None:
     """Write types, whitelists and queues as `saltant apply` reads them.
 
-    What is as it would be by default is left out.
+    What is as it would be by default is left out. With --json it is the same as one object.
     """
     from saltant.cli.described.fields import CONTAINERS, EXECUTABLES, SECTIONS
     from saltant.cli.described.present import Present
@@ -80,11 +82,17 @@ def export(context: Context, names: tuple[str, ...], path: str | None) -> None:
     missing = [name for name in names if not any(name in things for things in made.values())]
     if missing:
         raise Failure(f"There is no task type {missing[0]!r}.", NOT_FOUND)
-    text = f"# What {context.client.base_api_url} has, for `saltant apply`.\n" + (to_yaml(made) if made else "")
+    if context.output.json:
+        text = json.dumps(jsonable(made), indent=2) + "\n"
+    else:
+        text = f"# What {context.client.base_api_url} has, for `saltant apply`.\n" + (to_yaml(made) if made else "")
     if path is None:
         click.echo(text, nl=False)
         return
-    Path(path).write_text(text, encoding="utf-8")
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}.", USAGE) from None
     context.output.hint(f"Wrote {path}.")
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from saltant import _config
+from saltant import _config, _sign_in
 from saltant.cli import complete
 from saltant.cli.common import Context, client_command
+from saltant.cli.failures import NOT_FOUND, Failure
 from saltant.cli.output import Column
-from saltant.exceptions import BadEnvironmentError
+from saltant.exceptions import AuthenticationError, BadEnvironmentError, NotFound, UnsupportedByServer
 
 COLUMNS = [
     Column("profile"),
@@ -19,6 +22,13 @@ COLUMNS = [
     Column("token", keep=4),
     Column("ca", keep=1),
     Column("queue", keep=2),
+]
+TOKENS = [
+    Column("id", right=True),
+    Column("name"),
+    Column("datetime_created", "created", keep=2),
+    Column("datetime_expires", "expires", keep=1),
+    Column("current", keep=3),
 ]
 
 
@@ -49,13 +59,42 @@ def show(context: Context) -> None:
     context.output.hint(words)
 
 
-@client_command(without=("profile", "json", "quiet"), epilog="Example: $EDITOR $(saltant config path)")
+@client_command(epilog="Example: saltant config tokens --revoke 7")
+@click.option("--revoke", type=click.IntRange(min=1), metavar="ID", help="Have this one open nothing any more, first.")
+def tokens(context: Context, revoke: int | None) -> None:
+    """List your tokens on the server that is used: which are valid, and which one this is. Keys are not shown."""
+    request = context.client._transport.request
+    if revoke is not None:
+        try:
+            request("DELETE", f"{_sign_in.TOKENS}{revoke}/", expected=204)
+        except NotFound:
+            raise Failure(f"You have no token {revoke}: saltant config tokens lists yours.", NOT_FOUND) from None
+        context.output.hint(f"Token {revoke} is revoked.")
+    try:
+        listed = request("GET", _sign_in.TOKENS)
+    except AuthenticationError:
+        if revoke is None:
+            raise
+        listed = []  # it was the one that is used
+    except NotFound:
+        raise UnsupportedByServer(f"The server at {context.client.base_api_url} does not list tokens.") from None
+    context.output.table(TOKENS, ([_moment(each, column.name) for column in TOKENS] for each in listed), ids="id")
+
+
+def _moment(token: dict[str, Any], key: str) -> object:
+    value = token.get(key)
+    return datetime.fromisoformat(value) if value and key.startswith("datetime_") else value
+
+
+@client_command(without=("profile", "quiet"), epilog="Example: $EDITOR $(saltant config path)")
 def path(context: Context) -> None:
     """Print where the configuration file is, or would be."""
+    if context.output.json:
+        context.output.one({"path": str(_config.config_path())}, ids="path")
     context.output.line(str(_config.config_path()))
 
 
-@client_command(without=("profile", "json", "quiet"), epilog="Example: saltant config use lab")
+@client_command(without=("profile", "quiet"), epilog="Example: saltant config use lab")
 @click.argument("name", metavar="PROFILE", shell_complete=complete.profiles)
 def use(context: Context, name: str) -> None:
     """Make a profile the default one."""
@@ -64,6 +103,8 @@ def use(context: Context, name: str) -> None:
     file: Path = _config.config_path()
     _config.read(file).get(name)
     config_file.change(file, default=name)
+    if context.output.json:
+        context.output.one({"default": name}, ids="default")
     context.output.line(f"The default profile is {name!r} now.")
 
 
@@ -74,5 +115,5 @@ def _token(profile: object) -> str:
     return f"in {said['token_file']}" if said.get("token_file") else ""
 
 
-for _command in (show, path, use):
+for _command in (show, path, use, tokens):
     config.add_command(_command)

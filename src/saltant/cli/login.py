@@ -14,8 +14,8 @@ import click
 from saltant import _config
 from saltant.cli import complete
 from saltant.cli.common import Context, client_command
-from saltant.cli.failures import AUTHENTICATION, USAGE, Failure
-from saltant.exceptions import AuthenticationError, BadConfigError
+from saltant.cli.failures import AUTHENTICATION, USAGE, Failure, sentence
+from saltant.exceptions import AuthenticationError, BadConfigError, SaltantError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,7 @@ def login(
     values: dict[str, str | None] = {"url": base_url, "token": token, "token_file": None}
     values |= {key: value for key, value in (("ca", ca and trusted), ("queue", queue)) if value}
     config_file.change(path, name, values, default=None if profiles.default else name)
+    _revoke_former(context, said, base_url, token, trusted)
     if context.output.json:
         context.output.one({"profile": name, "url": base_url, "path": str(path)}, ids="profile")
     context.output.line(f"Signed in to {base_url}: profile {name!r} in {path}.")
@@ -87,7 +88,23 @@ def login(
         context.output.hint(f"The default profile is {profiles.default!r}: saltant config use {name}")
 
 
-@client_command(without=("json", "quiet"), epilog="Example: saltant logout --profile lab")
+def _revoke_former(context: Context, said: Mapping[str, str], base_url: str, token: str, ca: str | None) -> None:
+    """Revoke the token that an earlier `saltant login` here made for the profile. One from elsewhere may be in use."""
+    from saltant import _sign_in
+
+    former = said.get("token")
+    if not former or former == token or said.get("url", "").rstrip("/") != base_url.rstrip("/"):
+        return
+    try:
+        if _sign_in.revoke_token(base_url, former, named=_token_name(), ca=ca, timeout=context.timeout):
+            context.output.hint("The profile's former token is revoked.")
+    except AuthenticationError:
+        return  # it opened nothing any more
+    except SaltantError as error:
+        context.output.hint(f"The profile's former token could not be revoked. {sentence(error)}")
+
+
+@client_command(without=("quiet",), epilog="Example: saltant logout --profile lab")
 @click.argument("profile_name", metavar="[PROFILE]", required=False, shell_complete=complete.profiles)
 @click.option("--local", is_flag=True, help="Forget the token here, and leave it as it is on the server.")
 def logout(context: Context, profile_name: str | None, local: bool) -> None:
@@ -114,6 +131,8 @@ def logout(context: Context, profile_name: str | None, local: bool) -> None:
         except AuthenticationError:
             done = "forgotten; it opened nothing any more"
     config_file.change(profiles.path, name, {"token": None, "token_file": None})
+    if context.output.json:
+        context.output.one({"profile": name, "token": done}, ids="profile")
     context.output.line(f"Signed out: the token of profile {name!r} is {done}.")
 
 
@@ -147,6 +166,11 @@ def _name_for(base_url: str, profiles: _config.Profiles) -> str:
     return name if name not in profiles.profiles else base_url
 
 
+def _token_name() -> str:
+    """What a token that is made here is called on the server."""
+    return f"saltant login on {socket.gethostname()}"[:100]
+
+
 def _token_by_password(
     base_url: str, username: str | None, from_stdin: bool, expires: float | None, ca: str | None, timeout: float
 ) -> str:
@@ -167,9 +191,10 @@ def _token_by_password(
         ends = None if expires is None else (datetime.now(UTC) + timedelta(days=expires)).isoformat()
     except OverflowError:
         raise click.BadParameter("no date is that many days ahead.", param_hint="--expires") from None
-    where = f"saltant login on {socket.gethostname()}"[:100]
     try:
-        return _sign_in.make_token(base_url, str(username), password, name=where, expires=ends, ca=ca, timeout=timeout)
+        return _sign_in.make_token(
+            base_url, str(username), password, name=_token_name(), expires=ends, ca=ca, timeout=timeout
+        )
     except AuthenticationError:
         raise Failure(f"{base_url} does not know this user name with this password.", AUTHENTICATION) from None
     except UnicodeError:

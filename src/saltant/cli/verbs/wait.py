@@ -51,7 +51,8 @@ def wait(context: Context, uuids: tuple[str, ...], any_: bool, timeout: float | 
             for each in ended():
                 came.append(each)
         finally:
-            output.table(COLUMNS, rows(came, names, drawn=output.is_drawn), ids="uuid")
+            if came or output.json:
+                output.table(COLUMNS, rows(came, names, drawn=output.is_drawn), ids="uuid")
     else:
         output.table(COLUMNS, rows(ended(), names, drawn=False), ids="uuid")
     if not well:
