@@ -1,5 +1,6 @@
 """`saltant user`, `token` and `audit` on PostgreSQL, where it is well and where it is not."""
 
+import json
 import os
 import socket
 import subprocess
@@ -48,6 +49,10 @@ def test_people_tokens_and_what_was_done(migrated: str) -> None:
     key = run(migrated, "token", "create", "ada", "--name", "laptop").stdout.strip()
     assert key
     assert run(migrated, "user", "list").stdout == "ada\tadmin\tactive\t\n"
+    users = json.loads(run(migrated, "user", "list", "--json").stdout)
+    assert users == [{"username": "ada", "role": "admin", "state": "active", "email": ""}]
+    [token] = json.loads(run(migrated, "token", "list", "--json").stdout)
+    assert (token["user"], token["state"], token["expires"]) == ("ada", "valid", "never")
     listed = run(migrated, "token", "list").stdout
     assert "laptop" in listed
     assert key not in listed

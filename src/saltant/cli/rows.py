@@ -1,5 +1,8 @@
 """Rows of text, for people and for `cut`."""
 
+import json
+from collections.abc import Iterable, Mapping
+
 import click
 
 from saltant.logs import CONTROL
@@ -22,3 +25,15 @@ def clean(value: object) -> str:
 def echo_row(*values: object) -> None:
     """Print values with tabs between them. No value can look like a row of its own."""
     click.echo("\t".join(map(clean, values)))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="A JSON list of objects.")
+
+
+def echo_rows(rows: Iterable[Mapping[str, object]], as_json: bool) -> None:
+    """Print things a row each, or all of them as JSON."""
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=2))
+        return
+    for row in rows:
+        echo_row(*row.values())

@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 
 from saltant.cli.database import on_database, who
-from saltant.cli.rows import echo_row
+from saltant.cli.rows import echo_rows, json_option
 
 
 @click.group()
@@ -56,8 +56,9 @@ def create(username: str, name: str, role: str, queues: tuple[str, ...], expires
 
 @token.command(name="list", epilog="Example: saltant token list ada")
 @click.argument("username", required=False)
+@json_option
 @on_database
-def list_tokens(username: str | None) -> None:
+def list_tokens(username: str | None, as_json: bool) -> None:
     """Print tokens: id, user, role, state, when it ends, what it is for. Keys are not kept."""
     from django.utils import timezone
 
@@ -65,10 +66,18 @@ def list_tokens(username: str | None) -> None:
 
     now = timezone.now()
     found = Token.objects.select_related("user").order_by("id")
-    for each in found.filter(user__username=username) if username else found:
-        state = "valid" if each.is_valid(now) else "revoked" if each.datetime_revoked else "expired"
-        ends = each.datetime_expires.isoformat(timespec="seconds") if each.datetime_expires else "never"
-        echo_row(each.pk, each.user.username, each.role, state, ends, each.name)
+    rows = [
+        {
+            "id": each.pk,
+            "user": each.user.username,
+            "role": each.role,
+            "state": "valid" if each.is_valid(now) else "revoked" if each.datetime_revoked else "expired",
+            "expires": each.datetime_expires.isoformat(timespec="seconds") if each.datetime_expires else "never",
+            "name": each.name,
+        }
+        for each in (found.filter(user__username=username) if username else found)
+    ]
+    echo_rows(rows, as_json)
 
 
 @token.command(epilog="Example: saltant token revoke 7")

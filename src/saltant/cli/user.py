@@ -6,7 +6,7 @@ from typing import TextIO
 import click
 
 from saltant.cli.database import on_database, who
-from saltant.cli.rows import echo_row
+from saltant.cli.rows import echo_rows, json_option
 
 
 @click.group()
@@ -63,14 +63,22 @@ def password(username: str, password_file: TextIO | None) -> None:
 
 
 @user.command(name="list", epilog="Example: saltant user list")
+@json_option
 @on_database
-def list_users() -> None:
+def list_users(as_json: bool) -> None:
     """Print users: name, role, whether active, e-mail address."""
     from saltant.server.accounts.models import User
 
-    for each in User.objects.order_by("username"):
-        role = "admin" if each.is_admin else "user"
-        echo_row(each.username, role, "active" if each.is_active else "inactive", each.email)
+    rows = [
+        {
+            "username": each.username,
+            "role": "admin" if each.is_admin else "user",
+            "state": "active" if each.is_active else "inactive",
+            "email": each.email,
+        }
+        for each in User.objects.order_by("username")
+    ]
+    echo_rows(rows, as_json)
 
 
 @user.command(epilog="Example: saltant user deactivate ada")

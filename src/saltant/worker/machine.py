@@ -98,7 +98,7 @@ def find_gpus(command: Sequence[str] = ("nvidia-smi", "-L")) -> list[str]:
     """The GPUs that the driver's own program tells; none where it is missing, or does not answer in time."""
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=_GPU_TIME, stdin=subprocess.DEVNULL)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # the latter also where the PATH has a folder that is closed to us
         return []
     except (OSError, subprocess.TimeoutExpired, UnicodeError) as error:
         log.warning("The GPUs cannot be found: %s", error)
