@@ -189,16 +189,6 @@ class Output:
         if not self.quiet:
             click.echo("".join(clean(plain(part)) for part in parts), file=self.stderr)
 
-    def state(self, state: str) -> str:
-        """A state with its mark, and in its colour if there is any, to print as it is on a terminal."""
-        if not self.is_drawn:
-            return clean(state)
-        from saltant.cli.drawing import state_text
-
-        with self.console.capture() as captured:
-            self.console.print(state_text(state, ascii_only=self._is_ascii), end="")
-        return captured.get()
-
     @contextmanager
     def progress(self, text: str, total: int | None = None) -> Iterator[Progress]:
         """A bar on stderr while something goes on; nothing is drawn with --quiet, or where no terminal is."""

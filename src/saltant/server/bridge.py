@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, TypeVar
@@ -94,7 +95,7 @@ class Bridge:
     async def ask(self, environ: Mapping[str, Any], body: bytes = b"") -> Reply:
         """The whole answer to a request whose body is known: for who has something to do with it before it is sent."""
         asked = {**environ, "wsgi.input": BytesIO(body)}
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._reply, asked)
+        return await self.run(partial(self._reply, asked))
 
     async def run(self, act: Callable[[], T]) -> T:
         """What `act` returns, in one of the threads."""

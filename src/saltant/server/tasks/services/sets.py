@@ -1,7 +1,7 @@
 """Claims and ends of many at once, a statement for each batch: on PostgreSQL, where each costs a round trip.
 
 Rows are locked in one order by all: two batches would wait for each other otherwise. What they mean is said by the
-statements for one, in `statements`; a test holds both to the same.
+statements for one, in `statements`: the integration tests run over both, on SQLite and on PostgreSQL.
 """
 
 from collections.abc import Collection, Sequence
