@@ -23,6 +23,11 @@ class Action(models.TextChoices):
     DEACTIVATE = "deactivate"
     ACTIVATE = "activate"
     REVOKE = "revoke"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    RESTORE = "restore"  # an earlier revision
+    RUN = "run"  # a schedule, by hand
+    SKIP = "skip"  # a time of a schedule
 
 
 class AuditEntry(models.Model):
