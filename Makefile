@@ -1,5 +1,5 @@
 # make demo, make test: see README.md. Everything is set up in .venv; beyond it, `make test` installs what Debian packages
-# it lacks (PostgreSQL, RabbitMQ, Redis, Docker, iproute2 …), and starts none of them as a service.
+# it lacks (PostgreSQL, RabbitMQ, Redis, Docker, Chromium …), and starts none of them as a service.
 PYTHON ?= python3
 BIN := .venv/bin
 # Our pins alone decide what is installed.
@@ -47,6 +47,7 @@ bench: install
 	$(BIN)/python bench/many.py
 	$(BIN)/python bench/waiting.py
 	$(BIN)/python bench/lists.py
+	$(BIN)/python bench/pages.py
 	$(BIN)/python bench/sdk.py
 	$(BIN)/python bench/shipping.py
 	$(BIN)/python bench/containers.py

@@ -54,7 +54,7 @@ def main() -> None:
         print(f"{name:<42}{seconds * 1e3:>9.2f} ms{big[name] * 1e3:>9.2f} ms{big[name] / seconds:>8.2f}")
 
 
-def run(database_url: str, rows: int, folder: str) -> dict[str, float]:
+def run(database_url: str, rows: int, folder: str, script: str = __file__) -> dict[str, float]:
     """Measure in a process of its own: Django knows one database."""
     environ = {
         **os.environ,
@@ -63,20 +63,19 @@ def run(database_url: str, rows: int, folder: str) -> dict[str, float]:
         "DJANGO_SETTINGS_MODULE": "saltant.server.settings",
         "SALTANT_LOG_LEVEL": "error",
     }
-    told = subprocess.run([sys.executable, __file__, str(rows)], env=environ, check=True, stdout=subprocess.PIPE)
+    told = subprocess.run([sys.executable, script, str(rows)], env=environ, check=True, stdout=subprocess.PIPE)
     measured: dict[str, float] = json.loads(told.stdout.splitlines()[-1])
     return measured
 
 
-def measure(rows: int) -> dict[str, float]:
-    """The median time of each list."""
+def fill(rows: int) -> tuple[Any, list[Any], list[Any]]:
+    """Make a user, queues, types, and so many instances of them."""
     import django
 
     django.setup()
     from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
-    from rest_framework.test import APIClient
 
     from saltant.server.accounts.models import User
     from saltant.server.tasks.models import TaskQueue, TaskType
@@ -94,6 +93,14 @@ def measure(rows: int) -> dict[str, float]:
         cursor.execute(ATTEMPTS)
         cursor.execute(LABELS)
         cursor.execute("VACUUM ANALYZE")
+    return user, queues, types
+
+
+def measure(rows: int) -> dict[str, float]:
+    """The median time of each list."""
+    user, queues, types = fill(rows)
+    from rest_framework.test import APIClient
+
     client: Any = APIClient()
     client.force_authenticate(user)
 

@@ -20,6 +20,7 @@ from saltant.models.container_task_instance import ContainerTaskInstanceManager
 from saltant.models.container_task_type import ContainerTaskTypeManager
 from saltant.models.executable_task_instance import ExecutableTaskInstanceManager
 from saltant.models.executable_task_type import ExecutableTaskTypeManager
+from saltant.models.schedule import ScheduleManager
 from saltant.models.task_queue import TaskQueueManager
 from saltant.models.task_whitelist import TaskWhitelistManager
 from saltant.models.user import UserManager
@@ -90,6 +91,7 @@ class Client:
         container_task_types (ContainerTaskTypeManager): Acts on container task types.
         executable_task_instances (ExecutableTaskInstanceManager): Acts on executable task instances.
         executable_task_types (ExecutableTaskTypeManager): Acts on executable task types.
+        schedules (ScheduleManager): Acts on schedules.
         task_queues (TaskQueueManager): Acts on task queues.
         task_whitelists (TaskWhitelistManager): Acts on task whitelists.
         users (UserManager): Looks up users.
@@ -130,6 +132,7 @@ class Client:
         self.container_task_types = ContainerTaskTypeManager(self)
         self.executable_task_instances = ExecutableTaskInstanceManager(self)
         self.executable_task_types = ExecutableTaskTypeManager(self)
+        self.schedules = ScheduleManager(self)
         self.task_queues = TaskQueueManager(self)
         self.task_whitelists = TaskWhitelistManager(self)
         self.users = UserManager(self)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from saltant.progress import Progress
 from saltant.reasons import Reason, end_state
 from saltant.states import State
 
@@ -110,6 +111,7 @@ class End:
         cpu_seconds: user and system time of the whole tree, in seconds.
         peak_memory: the tree's largest resident memory, in bytes.
         image_digest: what identifies the image that a container was made from, as `sha256:…`; empty: there was none.
+        progress: how far it said it was at last, where the server does not know yet.
     """
 
     reason: Reason
@@ -121,6 +123,7 @@ class End:
     cpu_seconds: float | None = None
     peak_memory: int | None = None
     image_digest: str = ""
+    progress: Progress | None = None
 
     @property
     def state(self) -> State:

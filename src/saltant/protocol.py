@@ -3,7 +3,7 @@
 What is read here is within what a database holds, whoever sent it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from saltant.jobs import DEFAULT_PRIORITY, Attempt, End, Job, Kind, Ticket
+from saltant.progress import Progress, progress_of
 from saltant.reasons import Reason
 from saltant.workers import Announcement, Orders
 
@@ -115,6 +116,7 @@ def end_from_json(said: Any) -> End:
         cpu_seconds=_amount(said, "cpu_seconds", least=0.0),
         peak_memory=_integer(_optional(said, "peak_memory", int), "peak_memory", 0, LARGE),
         image_digest=_text(said, "image_digest", LONGEST_NAME),
+        progress=progress_of(said.get("progress")),
     )
 
 
@@ -127,6 +129,7 @@ def announcement_to_json(said: Announcement) -> JSON:
     """What a worker is."""
     return {each.name: getattr(said, each.name) for each in fields(Announcement)} | {
         "queues": None if said.queues is None else sorted(said.queues),
+        "lanes": None if said.lanes is None else list(said.lanes),
         "kinds": sorted(kind.value for kind in said.kinds),
         "gpus": list(said.gpus),
     }
@@ -139,6 +142,7 @@ def announcement_from_json(said: Any) -> Announcement:
         worker=worker_of(said),
         identity=_text(said, "identity", 64),
         queues=_names(said, "queues"),
+        lanes=_names(said, "lanes"),
         kinds=[_kind(kind) for kind in _names(said, "kinds") or []],
         slots=slots,
         host=_text(said, "host", LONGEST_NAME),
@@ -148,6 +152,12 @@ def announcement_from_json(said: Any) -> Announcement:
         memory=_integer(_optional(said, "memory", int), "memory", 1, LARGE),
         gpus=_names(said, "gpus") or [],
     )
+
+
+def lanes_from_json(said: Any, queues: Collection[str] | None) -> list[str] | None:
+    """The lanes that a server tells a worker, or the names of its queues where it tells none. Raises Malformed."""
+    lanes = _names(said, "lanes")
+    return lanes if lanes or queues is None else list(queues)
 
 
 def protocol_of(said: Any) -> int:
@@ -160,14 +170,26 @@ def protocol_of(said: Any) -> int:
     return protocol
 
 
-def running_to_json(running: Mapping[Attempt, datetime | None]) -> list[JSON]:
-    """What a worker runs, each with the start of its program as far as that is known."""
-    return [attempt_to_json(attempt) | {"started": _time_to_json(started)} for attempt, started in running.items()]
+def running_to_json(
+    running: Mapping[Attempt, datetime | None], progress: Mapping[Attempt, Progress] | None = None
+) -> list[JSON]:
+    """What a worker runs, each with the start of its program as far as that is known, and news of its progress."""
+    news = {attempt: {"progress": asdict(said)} for attempt, said in (progress or {}).items()}
+    return [
+        attempt_to_json(attempt) | {"started": _time_to_json(started)} | news.get(attempt, {})
+        for attempt, started in running.items()
+    ]
 
 
 def running_from_json(said: Any) -> dict[Attempt, datetime | None]:
     """Raises Malformed."""
     return {attempt_from_json(each): _time(_optional(each, "started", str)) for each in list_of(said)}
+
+
+def progress_from_json(said: Any) -> dict[Attempt, Progress]:
+    """The news of their progress among what a worker runs. What cannot be is passed over. Raises Malformed."""
+    found = {attempt_from_json(each): progress_of(each.get("progress")) for each in list_of(said)}
+    return {attempt: progress for attempt, progress in found.items() if progress is not None}
 
 
 def orders_to_json(orders: Orders) -> JSON:

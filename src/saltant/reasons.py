@@ -28,6 +28,7 @@ class Reason(StrEnum):
     SERVER_STOPPED = "server_stopped"
     WORKER_ERROR = "worker_error"
     REPORTED = "reported"
+    DEPENDENCY_FAILED = "dependency_failed"
 
     @property
     def sentence(self) -> str:
@@ -52,6 +53,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SERVER_STOPPED: "Its server was stopped while it ran.",
     Reason.WORKER_ERROR: "Its worker could not run it.",
     Reason.REPORTED: "Its state was reported by a person or a program of theirs.",
+    Reason.DEPENDENCY_FAILED: "It was to start after another one had succeeded, and that one did not.",
 }
 
 

@@ -16,7 +16,8 @@ class Announcement:
     Attributes:
         worker: its name, unique among the workers of a server.
         identity: what tells this worker from another of the same name: made once for its folder.
-        queues: the queues it serves; None for every queue.
+        queues: the queues it serves, as it was told at its start; None for every queue.
+        lanes: what its server said at its start that their tickets come under; None: it has not been told.
         kinds: the kinds of jobs it can run.
         slots: how many jobs it runs at once.
         host: the name of its machine.
@@ -29,6 +30,7 @@ class Announcement:
     worker: str
     identity: str = ""
     queues: Collection[str] | None = None
+    lanes: Collection[str] | None = None
     kinds: Collection[Kind] = ()
     slots: int = 1
     host: str = ""

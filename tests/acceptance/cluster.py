@@ -11,10 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from saltant import Client
+from tests.acceptance.ready import SPARES, Ready
 from tests.acceptance.system import SALTANT, START, Site
-
-SPARE = 4
-"""Queues beside `default` that the first worker serves, for tests that need one of their own."""
 
 
 class Program:
@@ -74,7 +72,7 @@ class Cluster(Site):
 
     Args:
         folder: for all that it keeps.
-        database_url: an empty database.
+        database_url: an empty database, or one that is ready.
         broker_url: a broker, or a part of one, that nobody else uses.
         environ: more settings, of server and workers.
         concurrency: how many jobs its first worker runs at once.
@@ -86,7 +84,7 @@ class Cluster(Site):
         self,
         folder: Path,
         *,
-        database_url: str,
+        database_url: str | Ready,
         broker_url: str,
         environ: Mapping[str, str] | None = None,
         concurrency: int = 4,
@@ -97,10 +95,11 @@ class Cluster(Site):
         self.host = host
         self.concurrency = concurrency
         self.processes = processes
+        self.ready = database_url if isinstance(database_url, Ready) else None
         base = {name: value for name, value in os.environ.items() if not name.startswith("SALTANT_")}
         self.environ = base | {"SALTANT_BROKER_URL": broker_url} | dict(environ or {})
         self.server_environ = self.environ | {
-            "SALTANT_DATABASE_URL": database_url,
+            "SALTANT_DATABASE_URL": self.ready.url if self.ready else str(database_url),
             "SALTANT_SECRET_KEY": secrets.token_urlsafe(48),
         }
         self.output = folder / "output.txt"
@@ -129,8 +128,11 @@ class Cluster(Site):
         self.kill()
 
     def set_up(self) -> None:
-        """Make the tables and an admin."""
+        """Make the tables and an admin, unless they are there."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.ready:
+            self.token = self.ready.token
+            return
         self.saltant("migrate")
         self.saltant("user", "create", "admin", "--admin", "--no-password")
         self.token = self.saltant("token", "create", "admin").strip()
@@ -151,13 +153,16 @@ class Cluster(Site):
         self.__dict__.pop("client", None)
 
     def fill(self) -> None:
-        """Make the queues and a whitelist."""
+        """Make the queues and a whitelist, unless they are there."""
         client: Client = self.client
+        if self.ready:
+            known = {queue.name: queue for queue in client.task_queues.list()}
+            self.spare = [known[name] for name in SPARES]
+            self.worker_token = self.ready.worker_token
+            return
         whitelist = client.task_whitelists.create("default")
         client.task_queues.create("default", whitelists=[whitelist.id])
-        self.spare = [
-            client.task_queues.create(f"spare-{number}", whitelists=[whitelist.id]) for number in range(SPARE)
-        ]
+        self.spare = [client.task_queues.create(name, whitelists=[whitelist.id]) for name in SPARES]
         names = ["default", *(queue.name for queue in self.spare)]
         options = [word for name in names for word in ("--queue", name)]
         self.worker_token = self.saltant("token", "create", "admin", "--role", "worker", *options).strip()
@@ -230,4 +235,5 @@ class Cluster(Site):
 
     def own_queue(self) -> Any:
         """A queue that nobody else uses and a worker serves."""
+        assert self.spare, "all are given out: the cluster needs more of them"
         return self.spare.pop()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.cluster import Cluster
+from tests.acceptance.ready import ready_database
 from tests.acceptance.system import Site, Up
 
 SYSTEMS = {"embedded": None, "rabbitmq": "rabbitmq", "redis": "redis_server"}
@@ -20,10 +21,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def up(request: pytest.FixtureRequest) -> Site:
     """One saltant for all tests that leave it running: `saltant up`, unless a test is for `everywhere`."""
-    name = getattr(request, "param", "embedded")
-    with make_site(name, request, tmp_path_factory.mktemp(name) / "data") as site:
+    site: Site = request.getfixturevalue(f"site_{getattr(request, 'param', 'embedded')}")
+    return site
+
+
+@pytest.fixture(scope="session")
+def site_embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A `saltant up`. Each of these three is started by the first test that is for it, and runs till the last."""
+    yield from _site("embedded", request, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def site_rabbitmq(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A cluster over RabbitMQ."""
+    yield from _site("rabbitmq", request, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def site_redis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A cluster over Redis."""
+    yield from _site("redis", request, tmp_path_factory)
+
+
+def _site(name: str, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[Site]:
+    with make_site(name, request, folders.mktemp(name) / "data") as site:
         yield site
 
 
@@ -42,7 +65,7 @@ def make_site(
     database: Any = request.getfixturevalue("postgresql")
     return Cluster(
         folder,
-        database_url=database.new_database(),
+        database_url=ready_database(database),
         broker_url=request.getfixturevalue(broker).new_url(),
         concurrency=concurrency,
         environ=environ,

@@ -44,11 +44,7 @@ class Site:
         """A new task type that the queue `default` runs."""
         name = options.pop("name", f"type-{uuid.uuid4()}")
         created = self.client.executable_task_types.create(name=name, command_to_run=command, **options)
-        whitelist = self.client.task_whitelists.get(name="default")
-        self.client.task_whitelists.patch(
-            whitelist.id,
-            whitelisted_executable_task_types=[*whitelist.whitelisted_executable_task_types, created.id],
-        )
+        self.client.task_whitelists.get(name="default").add(executable_task_types=[created.id])
         return created
 
     def submit(self, task_type: ExecutableTaskType, arguments: dict[str, Any] | None = None) -> ExecutableTaskInstance:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.acceptance.cluster import Cluster
+from tests.acceptance.ready import ready_database
 from tests.acceptance.system import SALTANT, START
 
 SERVER = [
@@ -29,7 +30,7 @@ def cluster(postgresql: Any, redis_server: Any, tmp_path_factory: pytest.TempPat
     """A server with a worker, the queue `default` and an admin."""
     with Cluster(
         tmp_path_factory.mktemp("check") / "data",
-        database_url=postgresql.new_database(),
+        database_url=ready_database(postgresql),
         broker_url=redis_server.new_url(),
         processes=1,
     ) as made:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from saltant import ServerError
+from saltant import Client, ServerError
 from tests.acceptance.system import Up, wait_until
 
 
@@ -30,11 +30,15 @@ def test_what_waits_runs_when_there_is_room_again_and_what_runs_is_not_given_up(
     with Up(disk / "data", "--concurrency", "2", environ={"SALTANT_LEASE": "2"}, output=output) as up:
         running = up.submit(up.executable(f"/bin/sh -c 'while [ ! -e {go} ]; do sleep 0.02; done'"))
         wait_until(lambda: running.sync().state == "running", "it runs")
-        waiting = [up.submit(running_type) for running_type in [up.executable("/bin/true")] * 3]
+        short, queue = up.executable("/bin/true"), up.client.task_queues.get(name="default")
+        waiting = [up.submit(short) for _ in range(3)]
+        impatient = Client(up.url, up.token, max_retries=0)
         filler = disk / "filler"
         fill(filler)
         with pytest.raises(ServerError) as refused:
-            wait_until(lambda: up.submit(up.executable("/bin/true")) and False, "a request is refused")
+            wait_until(
+                lambda: impatient.executable_task_instances.create(short.id, queue.id) and False, "a request is refused"
+            )
         assert refused.value.status_code == 503
         assert "disk" in str(refused.value)
         ready = requests.get(up.url.replace("/api/", "/readyz"), timeout=60)

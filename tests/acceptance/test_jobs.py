@@ -61,6 +61,7 @@ def test_the_environment_is_what_is_promised_and_no_more(up: Site, as_word: Exec
         "PATH": os.environ["PATH"],
         "JOB_LOGS_DIRECTORY": str(up.data_dir / "logs" / job.uuid),
         "JOB_RESULTS_DIRECTORY": str(up.data_dir / "results" / job.uuid),
+        "JOB_PROGRESS_FILE": str(up.data_dir / "logs" / job.uuid / f"{job.uuid}-progress.txt"),
     }
     assert (look["words"], look["here"], look["stdin"]) == ([], [], "")
     assert not Path(look["cwd"]).exists()

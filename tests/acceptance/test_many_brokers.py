@@ -19,6 +19,7 @@ from tests.acceptance.many import (
     queue_of_its_own,
     wait_until_running,
 )
+from tests.acceptance.ready import ready_database
 from tests.acceptance.system import wait_until
 from tests.services import PostgreSQL, RabbitMQ, Redis
 from tests.services.fixtures import obtain
@@ -45,7 +46,7 @@ def cluster(
     # Long leases, so that nothing that a test does is undone by a busy machine.
     environ = HASTY | {"SALTANT_LEASE": "12"}
     site = Cluster(
-        folder, database_url=postgresql.new_database(), broker_url=broker.url, environ=environ, concurrency=2
+        folder, database_url=ready_database(postgresql), broker_url=broker.url, environ=environ, concurrency=2
     )
     with checked(site):
         yield site

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from saltant.worker import processes
 from tests.acceptance.cluster import Cluster, Program
+from tests.acceptance.ready import ready_database
 from tests.acceptance.system import START
 from tests.chaos.proxy import Network, Way
 from tests.services import PostgreSQL, RabbitMQ
@@ -66,9 +67,10 @@ class Machines:
         self.folder = folder
         self.postgresql = postgresql
         self.rabbitmq = rabbitmq
-        self.database_url = postgresql.new_database()
+        database = ready_database(postgresql)
+        self.database_url = database.url
         self.cluster = Cluster(
-            folder, database_url=self.database_url, broker_url=rabbitmq.url, environ=SETTINGS, concurrency=slots
+            folder, database_url=database, broker_url=rabbitmq.url, environ=SETTINGS, concurrency=slots
         )
         self.network = Network()
         self.count = workers

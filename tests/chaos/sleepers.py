@@ -11,6 +11,7 @@ from kombu.entity import Queue
 from kombu.messaging import Producer
 
 from tests.acceptance.cluster import Cluster
+from tests.acceptance.ready import ready_database
 from tests.acceptance.system import wait_until
 from tests.services import PostgreSQL, RabbitMQ
 
@@ -28,7 +29,7 @@ def make_broker() -> RabbitMQ:
 def run_sleepers(folder: Path, postgresql: PostgreSQL, rabbitmq: RabbitMQ, *, say: Callable[[str], None]) -> None:
     """All end well, each in one attempt, and the broker has not missed an acknowledgement."""
     say(f"{COUNT} instances of {SLEEP:g} s on a broker that waits for {CONSUMER_TIMEOUT / 1000:g} s")
-    database = postgresql.new_database()
+    database = ready_database(postgresql)
     with Cluster(folder, database_url=database, broker_url=rabbitmq.url, concurrency=SLOTS) as site:
         task_type = site.executable(f"/bin/sleep {SLEEP:g}")
         sleeping = [site.submit(task_type) for _ in range(COUNT)]

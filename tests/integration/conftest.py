@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from saltant.server.accounts.models import Role, User
 from saltant.server.accounts.tokens import create_token
+from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType, TaskWhitelist
 
 V2 = "application/json; version=2"
@@ -109,6 +110,8 @@ def world(db: None) -> World:
         container_type="docker",
         user=owner,
     )
+    for task_type in (executable, container):
+        services.add_revision(task_type, owner)
     whitelist = TaskWhitelist.objects.create(name="list", user=owner)
     whitelist.task_types.add(executable, container)
     queue = TaskQueue.objects.create(name="queue", user=users["queue_owner"])

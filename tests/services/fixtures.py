@@ -7,14 +7,15 @@ import pytest
 
 from tests.services import Missing, PostgreSQL, RabbitMQ, Redis, Service
 
+M = TypeVar("M")
 S = TypeVar("S", bound=Service)
 
 absent: dict[str, str] = {}
 """Each service that tests asked for in vain, and why."""
 
 
-def obtain(make: Callable[..., S], **options: Any) -> S:
-    """A service that is not started yet; the test is skipped where the machine lacks its programs."""
+def obtain(make: Callable[..., M], **options: Any) -> M:
+    """A service that is not started yet, or a program; the test is skipped where the machine lacks its programs."""
     try:
         return make(**options)
     except Missing as missing:

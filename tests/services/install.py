@@ -27,6 +27,7 @@ PROGRAMS = {
     "busybox-static": ("busybox", ()),
     "squashfs-tools": ("mksquashfs", ()),
     "patchelf": ("patchelf", ()),
+    "chromium": ("chromium", ()),
 }
 """A package, and the program of it that is needed."""
 

@@ -83,10 +83,11 @@ class PostgreSQL(Service):
             return False
         return True
 
-    def new_database(self) -> str:
-        """The URL of a new, empty database."""
+    def new_database(self, copy_of: str | None = None) -> str:
+        """The URL of a new database: an empty one, or a copy of another that nobody is using."""
         name = f"test_{os.getpid()}_{next(self.numbers)}"
-        self.execute(f'CREATE DATABASE "{name}"')
+        template = f' TEMPLATE "{copy_of.rpartition("/")[2]}"' if copy_of else ""
+        self.execute(f'CREATE DATABASE "{name}"{template}')
         return self.url_of(name)
 
     def execute(self, statement: str) -> None:

@@ -5,6 +5,7 @@
 import builtins
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, Self, TypeVar, Unpack, overload
 from uuid import UUID
@@ -12,10 +13,13 @@ from uuid import UUID
 import requests
 
 import saltant.client
+import saltant.models._archiving
 import saltant.models._instance
 import saltant.models._instance_files
 import saltant.models._instance_matching
 import saltant.models._instance_waits
+import saltant.models._revisions
+import saltant.models._schedule
 import saltant.models.base_task_instance
 import saltant.models.base_task_type
 import saltant.models.container_task_instance
@@ -24,6 +28,7 @@ import saltant.models.executable_task_instance
 import saltant.models.executable_task_type
 import saltant.models.resource
 import saltant.models.result_file
+import saltant.models.schedule
 import saltant.models.task_queue
 import saltant.models.task_whitelist
 import saltant.models.user
@@ -32,12 +37,78 @@ from saltant.aio._streaming import File, Stream
 from saltant.models._container_options import ContainerOptions
 from saltant.models._limits import Keep, Limits
 from saltant.models.attempt import TaskAttempt
+from saltant.models.dependency import Others, TaskDependency
 from saltant.models.log_file import LogFile
-from saltant.models.result_file import Progress
+from saltant.models.result_file import DownloadProgress
+from saltant.models.revision import TaskTypeRevision
 
+A = TypeVar("A", bound=Archivable)
 I = TypeVar("I", bound="BaseTaskInstance")
 M = TypeVar("M", bound=Model)
+R = TypeVar("R", bound=Revisioned)
 T = TypeVar("T", bound=BaseTaskType)
+
+class Model(saltant.models.resource.Model):
+    manager: ModelManager[Any]
+    extra: dict[str, Any]
+
+    async def sync(self) -> Self:
+        """Bring this model up to date with the server."""
+
+class Archivable(Model, saltant.models._archiving.Archivable):
+    manager: Any
+
+    async def archive(self) -> Self:
+        """Put it out of use: nothing new is made with it. What waits and runs goes on, and nothing is lost."""
+
+    async def unarchive(self) -> Self:
+        """Take it into use again. See `archive`."""
+
+    async def delete(self) -> Self:
+        """Delete it. Only what was never used can be deleted; archive what was."""
+
+class ModelManager(Generic[M]):
+    list_url: str
+    detail_url: str
+    model: type[M]
+
+    def __init__(self, _client: Client) -> None: ...
+    async def get(self, *args: Any, **kwargs: Any) -> M:
+        """Get one of them."""
+
+    async def list(self, filters: Mapping[str, Any] | None = None) -> builtins.list[M]:
+        """List them all, or those that match filters. Fetched page by page."""
+
+    def iterate(self, filters: Mapping[str, Any] | None = None, *, page_size: int = ...) -> Stream[M]:
+        """Like `list`, but one after another, each page fetched when it is needed."""
+
+    def response_data_to_model_instance(self, response_data: Mapping[str, Any]) -> M:
+        """Make a model of the data of an answer."""
+
+    def response_data_to_model_instances_list(
+        self, response_data: Mapping[str, Any] | builtins.list[Any]
+    ) -> builtins.list[M]:
+        """Make models of the data of an answer that lists them."""
+
+    @staticmethod
+    def validate_request_success(
+        response_text: str, request_url: str, status_code: int, expected_status_code: int
+    ) -> None:
+        """Check that a request succeeded."""
+
+class NamedModelManager(ModelManager[M]):
+    async def get(self, id: int | None = None, name: str | None = None) -> M:
+        """Get one by either its id or its name."""
+
+class ArchivingManager(NamedModelManager[A]):
+    async def archive(self, id: int) -> A:
+        """Put one out of use: nothing new is made with it. What waits and runs goes on, and nothing is lost."""
+
+    async def unarchive(self, id: int) -> A:
+        """Take one into use again. See `archive`."""
+
+    async def delete(self, id: int) -> None:
+        """Delete one. Only what was never used can be deleted; archive what was."""
 
 class InstanceFiles(saltant.models._instance_files.InstanceFiles):
     uuid: str
@@ -90,21 +161,14 @@ class InstanceFiles(saltant.models._instance_files.InstanceFiles):
         """The files that this task instance left in its results folder: see `BaseTaskInstanceManager.results`."""
 
     async def download_results(
-        self, folder: str | os.PathLike[str], progress: Progress | None = None, *, attempt: int | None = None
+        self, folder: str | os.PathLike[str], progress: DownloadProgress | None = None, *, attempt: int | None = None
     ) -> list[Path]:
         """Get all results of this task instance: see `BaseTaskInstanceManager.download_results`."""
-
-class Model(saltant.models.resource.Model):
-    manager: ModelManager[Any]
-    extra: dict[str, Any]
-
-    async def sync(self) -> Self:
-        """Bring this model up to date with the server."""
 
 class BaseTaskInstance(InstanceFiles, Model, saltant.models._instance.BaseTaskInstance):
     manager: BaseTaskInstanceManager[Any]
 
-    async def clone(self) -> Self:
+    async def clone(self, *, as_was: bool = False) -> Self:
         """Clone this task instance."""
 
     async def terminate(self) -> Self:
@@ -119,39 +183,16 @@ class BaseTaskInstance(InstanceFiles, Model, saltant.models._instance.BaseTaskIn
     async def attempts(self) -> list[TaskAttempt]:
         """The attempts to run this task instance, the first one first."""
 
+    async def after(self) -> list[TaskDependency]:
+        """What this task instance starts after, in the order in which it was said; pruned ones are left out."""
+
+    async def dependents(self) -> list[TaskDependency]:
+        """What starts after this task instance: the oldest first, 10,000 at most."""
+
     async def wait_until_finished(
         self, refresh_period: float = ..., *, timeout: float | None = None, raise_on_failure: bool = False
     ) -> Self:
         """Wait until this task instance is finished."""
-
-class ModelManager(Generic[M]):
-    list_url: str
-    detail_url: str
-    model: type[M]
-
-    def __init__(self, _client: Client) -> None: ...
-    async def get(self, *args: Any, **kwargs: Any) -> M:
-        """Get one of them."""
-
-    async def list(self, filters: Mapping[str, Any] | None = None) -> builtins.list[M]:
-        """List them all, or those that match filters. Fetched page by page."""
-
-    def iterate(self, filters: Mapping[str, Any] | None = None, *, page_size: int = ...) -> Stream[M]:
-        """Like `list`, but one after another, each page fetched when it is needed."""
-
-    def response_data_to_model_instance(self, response_data: Mapping[str, Any]) -> M:
-        """Make a model of the data of an answer."""
-
-    def response_data_to_model_instances_list(
-        self, response_data: Mapping[str, Any] | builtins.list[Any]
-    ) -> builtins.list[M]:
-        """Make models of the data of an answer that lists them."""
-
-    @staticmethod
-    def validate_request_success(
-        response_text: str, request_url: str, status_code: int, expected_status_code: int
-    ) -> None:
-        """Check that a request succeeded."""
 
 class ResultFile(saltant.models.result_file.ResultFile):
     name: str
@@ -166,7 +207,7 @@ class ResultFile(saltant.models.result_file.ResultFile):
     def open(self) -> File:
         """Open it for reading from its beginning to its end, in bytes. Its checksum is not verified."""
 
-    async def download(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+    async def download(self, path: str | os.PathLike[str], *, progress: DownloadProgress | None = None) -> Path:
         """Get it to a file, once its checksum was verified."""
 
 class FilesOfInstances(ModelManager[I]):
@@ -224,7 +265,7 @@ class FilesOfInstances(ModelManager[I]):
         self,
         uuid: str | UUID,
         folder: str | os.PathLike[str],
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         *,
         attempt: int | None = None,
     ) -> builtins.list[Path]:
@@ -259,6 +300,55 @@ class MatchesInstances(WaitsForInstances[I]):
     async def terminate_matching(self, filters: Mapping[str, Any], *, expected: int) -> builtins.list[I]:
         """Terminate all task instances that match filters and that have not ended: all of them, or none."""
 
+class Revisioned(Archivable, saltant.models._revisions.Revisioned):
+    id: int
+
+    async def revisions(self) -> list[TaskTypeRevision]:
+        """All that this task type was, the newest first: the first of them is what it is now."""
+
+    async def diff(self, number: int | None = None, against: int | None = None) -> dict[str, list[Any]]:
+        """What a revision of this task type has otherwise than another one."""
+
+    async def restore(self, number: int) -> Self:
+        """Go back to a revision, which makes a new one. Whitelists take that as they take any change."""
+
+class RevisionedManager(ArchivingManager[R]):
+    async def revisions(self, id: int) -> list[TaskTypeRevision]:
+        """All that a task type was, the newest first: the first of them is what it is now."""
+
+    async def diff(self, id: int, number: int | None = None, against: int | None = None) -> dict[str, Any]:
+        """What a revision of a task type has otherwise than another one."""
+
+    async def restore(self, id: int, number: int) -> R:
+        """Have a task type go back to a revision, which makes a new one. Whitelists take that as they take any change."""
+
+class Schedule(Model, saltant.models._schedule.Schedule):
+    manager: ScheduleManager
+
+    async def put(self) -> Self:
+        """Save this schedule on the server; afterwards it is as the server has it."""
+
+    async def patch(self) -> Self:
+        """The same as `put`."""
+
+    async def pause(self) -> Self:
+        """Let its times pass; what runs goes on."""
+
+    async def resume(self) -> Self:
+        """Have it run by the clock again, from its next time on."""
+
+    async def run(self) -> BaseTaskInstance:
+        """Make a task instance of it now, whatever the clock says and whatever of it runs."""
+
+    async def times(self, count: int = 5) -> Sequence[datetime]:
+        """Its next times, in UTC: those that it would have if it is paused."""
+
+    async def instances(self, filters: Mapping[str, Any] | None = None) -> Sequence[BaseTaskInstance]:
+        """The task instances that it made, the newest first."""
+
+    async def delete(self) -> None:
+        """Delete it from the server. The task instances that it made stay."""
+
 class BaseTaskInstanceManager(MatchesInstances[I]):
     clone_url: str
     terminate_url: str
@@ -272,6 +362,9 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         name: str = "",
         *,
         labels: Mapping[str, str] | None = None,
+        after: Others | None = None,
+        after_any: Others | None = None,
+        revision: int | None = None,
         **limits: Unpack[Limits],
     ) -> I:
         """Create a task instance, which runs as soon as a worker of its queue is free."""
@@ -282,7 +375,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
     async def get(self, uuid: str | UUID) -> I:
         """Get a task instance."""
 
-    async def clone(self, uuid: str | UUID) -> I:
+    async def clone(self, uuid: str | UUID, *, as_was: bool = False) -> I:
         """Clone a task instance."""
 
     async def terminate(self, uuid: str | UUID) -> I:
@@ -297,19 +390,22 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
     async def attempts(self, uuid: str | UUID) -> list[TaskAttempt]:
         """The attempts to run a task instance, the first one first."""
 
-    async def clone_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
+    async def after(self, uuid: str | UUID) -> list[TaskDependency]:
+        """What a task instance starts after, in the order in which it was said; pruned ones are left out."""
+
+    async def dependents(self, uuid: str | UUID) -> list[TaskDependency]:
+        """What starts after a task instance: the oldest first, 10,000 at most."""
+
+    async def clone_many(
+        self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False, as_was: bool = False
+    ) -> list[I]:
         """Clone many task instances: one request for up to 10,000 of them. If one fails, the others are still cloned."""
 
     async def terminate_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
         """Terminate many task instances: one request for up to 10,000. If one fails, the others are still terminated."""
 
-class BaseTaskType(Model, saltant.models.base_task_type.BaseTaskType): ...
-
-class NamedModelManager(ModelManager[M]):
-    async def get(self, id: int | None = None, name: str | None = None) -> M:
-        """Get one by either its id or its name."""
-
-class BaseTaskTypeManager(NamedModelManager[T]): ...
+class BaseTaskType(Revisioned, saltant.models.base_task_type.BaseTaskType): ...
+class BaseTaskTypeManager(RevisionedManager[T]): ...
 
 class ContainerTaskInstance(BaseTaskInstance, saltant.models.container_task_instance.ContainerTaskInstance):
     manager: ContainerTaskInstanceManager
@@ -409,7 +505,91 @@ class ExecutableTaskTypeManager(BaseTaskTypeManager[ExecutableTaskType]):
     ) -> ExecutableTaskType:
         """Set all of a task type; None empties a list, a dict or `json_file_option`. See `create`."""
 
-class TaskQueue(Model, saltant.models.task_queue.TaskQueue):
+class ScheduleManager(NamedModelManager[Schedule]):
+    list_url: str
+    model: type[Schedule]
+
+    async def get(self, id: int | None = None, name: str | None = None) -> Schedule:
+        """Get one by either its id or its name."""
+
+    def iterate(self, filters: Mapping[str, Any] | None = None, *, page_size: int = ...) -> Stream[Schedule]:
+        """Like `list`, but one after another, each page fetched when it is needed."""
+
+    async def create(
+        self,
+        name: str,
+        task_type_id: int,
+        task_queue_id: int,
+        cron: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timezone: str = "UTC",
+        overlap: str = "skip",
+        description: str = "",
+        instance_name: str = "",
+        labels: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        active: bool = True,
+    ) -> Schedule:
+        """Create a schedule."""
+
+    async def put(
+        self,
+        id: int,
+        name: str,
+        task_type_id: int,
+        task_queue_id: int,
+        cron: str,
+        arguments: Mapping[str, Any] | None,
+        *,
+        timezone: str,
+        overlap: str,
+        description: str,
+        instance_name: str,
+        labels: Mapping[str, str] | None,
+        limits: Mapping[str, Any] | None,
+        active: bool,
+    ) -> Schedule:
+        """Set all of a schedule; None empties `arguments`, `labels` or `limits`. See `create`."""
+
+    async def patch(
+        self,
+        id: int,
+        name: str | None = None,
+        task_type_id: int | None = None,
+        task_queue_id: int | None = None,
+        cron: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timezone: str | None = None,
+        overlap: str | None = None,
+        description: str | None = None,
+        instance_name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        limits: Mapping[str, Any] | None = None,
+        active: bool | None = None,
+    ) -> Schedule:
+        """Set some of a schedule: None leaves a field as it is, `{}` empties it."""
+
+    async def pause(self, id: int) -> Schedule:
+        """Let a schedule's times pass; what runs goes on."""
+
+    async def resume(self, id: int) -> Schedule:
+        """Have a schedule run by the clock again, from its next time on."""
+
+    async def run(self, id: int) -> BaseTaskInstance:
+        """Make a task instance of a schedule now, whatever the clock says and whatever of it runs."""
+
+    async def times(self, id: int, count: int = 5) -> builtins.list[datetime]:
+        """The next times of a schedule, in UTC: those that it would have if it is paused."""
+
+    async def instances(self, id: int, filters: Mapping[str, Any] | None = None) -> builtins.list[BaseTaskInstance]:
+        """The task instances that a schedule made, the newest first."""
+
+    async def delete(self, id: int) -> None:
+        """Delete a schedule. The task instances that it made stay."""
+
+class TaskQueue(Archivable, saltant.models.task_queue.TaskQueue):
     manager: TaskQueueManager
 
     async def put(self) -> Self:
@@ -424,7 +604,7 @@ class TaskQueue(Model, saltant.models.task_queue.TaskQueue):
     async def resume(self) -> Self:
         """Let a paused queue go on."""
 
-class TaskQueueManager(NamedModelManager[TaskQueue]):
+class TaskQueueManager(ArchivingManager[TaskQueue]):
     list_url: str
     model: type[TaskQueue]
 
@@ -484,7 +664,7 @@ class TaskQueueManager(NamedModelManager[TaskQueue]):
     async def resume(self, id: int) -> TaskQueue:
         """Let a paused queue go on."""
 
-class TaskWhitelist(Model, saltant.models.task_whitelist.TaskWhitelist):
+class TaskWhitelist(Archivable, saltant.models.task_whitelist.TaskWhitelist):
     manager: TaskWhitelistManager
 
     async def put(self) -> Self:
@@ -496,12 +676,15 @@ class TaskWhitelist(Model, saltant.models.task_whitelist.TaskWhitelist):
     async def add(self, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()) -> Self:
         """Put task types on this whitelist, whatever somebody else puts on it at the same time."""
 
+    async def pin(self, pins: Mapping[int, int | None]) -> Self:
+        """Pin task types of this whitelist to revisions: it allows no other of them."""
+
     async def remove(
         self, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()
     ) -> Self:
         """Take task types off this whitelist, whatever somebody else does to it at the same time. See `add`."""
 
-class TaskWhitelistManager(NamedModelManager[TaskWhitelist]):
+class TaskWhitelistManager(ArchivingManager[TaskWhitelist]):
     list_url: str
     model: type[TaskWhitelist]
 
@@ -543,6 +726,9 @@ class TaskWhitelistManager(NamedModelManager[TaskWhitelist]):
         self, id: int, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()
     ) -> TaskWhitelist:
         """Take task types off a whitelist. See `add`."""
+
+    async def pin(self, id: int, pins: Mapping[int, int | None]) -> TaskWhitelist:
+        """Pin task types of a whitelist to revisions: it allows no other of them."""
 
 class User(Model, saltant.models.user.User):
     manager: UserManager
@@ -597,6 +783,7 @@ class Client:
     container_task_types: ContainerTaskTypeManager
     executable_task_instances: ExecutableTaskInstanceManager
     executable_task_types: ExecutableTaskTypeManager
+    schedules: ScheduleManager
     task_queues: TaskQueueManager
     task_whitelists: TaskWhitelistManager
     users: UserManager

@@ -148,6 +148,12 @@ def whitelists(client: Client, ctx: click.Context, incomplete: str) -> Offers:
 
 
 @_asking
+def schedules(client: Client, ctx: click.Context, incomplete: str) -> Offers:
+    """Names of schedules."""
+    return [(each.name, each.description or each.cron) for each in _named(client.schedules, incomplete)]
+
+
+@_asking
 def workers(client: Client, ctx: click.Context, incomplete: str) -> Offers:
     """Names of workers."""
     return [(each.name, each.state) for each in _named(client.workers, incomplete)]

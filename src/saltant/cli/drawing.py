@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from saltant.cli import times
-from saltant.cli.output import MARKS, Column, Progress, plain
+from saltant.cli.output import MARKS, Column, Progress, Share, plain
 from saltant.cli.rows import clean
 from saltant.states import State
 
 GAP = 2
 """How many spaces part two columns."""
+BAR = 10
+"""How wide a bar in a table is."""
 FOLDED = 16
 """How narrow a column that may go is folded before it goes."""
 
@@ -28,6 +30,8 @@ def cell(value: object, *, ascii_only: bool = False) -> Text:
         return value
     if isinstance(value, State):
         return state_text(value, ascii_only=ascii_only)
+    if isinstance(value, Share):
+        return share_text(value, ascii_only=ascii_only)
     if isinstance(value, datetime):
         return Text(times.relative(value))
     return Text(clean(plain(value)))
@@ -42,6 +46,16 @@ def state_text(state: str, *, ascii_only: bool = False) -> Text:
     return Text(f"{look.ascii if ascii_only else look.mark} {State(state).value}", style=look.colour)
 
 
+def share_text(share: Share, *, ascii_only: bool = False) -> Text:
+    """How much is done, as a bar if that is known, and in words."""
+    words = clean(share.words)
+    if share.percent is None:
+        return Text(words)
+    full = int(BAR * min(share.percent, 100.0) / 100)
+    done, rest = ("#", "-") if ascii_only else ("━", "─")
+    return Text.assemble((done * full, "blue"), (rest * (BAR - full), "bright_black"), f" {words}")
+
+
 def sentence(parts: Sequence[object], *, ascii_only: bool = False) -> Text:
     """Parts of a sentence one after the other."""
     return Text().join(cell(part, ascii_only=ascii_only) for part in parts)
@@ -49,7 +63,12 @@ def sentence(parts: Sequence[object], *, ascii_only: bool = False) -> Text:
 
 def draw(columns: Sequence[Column], rows: Iterable[Sequence[object]], width: int, *, ascii_only: bool = False) -> Table:
     """A table no wider than that."""
-    shown = [(place, each) for place, each in enumerate(columns) if not each.only_json]
+    rows = list(rows)
+    shown = [
+        (place, each)
+        for place, each in enumerate(columns)
+        if not each.only_json and not (each.only_drawn and all(row[place] is None for row in rows))
+    ]
     cells = []
     for row in rows:
         made = [(column, cell(row[place], ascii_only=ascii_only)) for place, column in shown]
@@ -101,6 +120,8 @@ def draw_one(fields: Mapping[str, object], *, ascii_only: bool = False) -> Table
 
 class Moved(Progress):
     """Moves a bar of rich's on."""
+
+    is_drawn = True
 
     def __init__(self, bar: Bar, task: object) -> None:
         self._bar = bar

@@ -70,6 +70,8 @@ def sentence(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     told = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, exceptions.NotFound) and error.url and "base URL" not in told:
+        if _said(error) not in ("", "Not found."):
+            return _said(error)
         # Commands tell of a thing that is missing themselves. What is left is likely no path of an API.
         told = f"{told.rstrip('.')}. Check the base URL, which usually ends in /api/."
     return told

@@ -43,6 +43,7 @@ class Column:
         right: whether it is aligned at its right, as numbers are.
         short: how many characters of it a terminal shows, as of a UUID; None: all.
         only_json: whether it is in JSON alone.
+        only_drawn: whether it is on terminals alone, and there if a row has something in it.
     """
 
     name: str
@@ -51,11 +52,23 @@ class Column:
     right: bool = False
     short: int | None = None
     only_json: bool = False
+    only_drawn: bool = False
 
     @property
     def header(self) -> str:
         """What stands above it."""
         return (self.name.replace("_", " ") if self.title is None else self.title).upper()
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of something is done: a bar on a terminal, and words everywhere."""
+
+    percent: float | None
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,7 @@ class Output:
         elif self.is_drawn:
             self.console.print(self.drawn(columns, rows))
         else:
-            shown = [place for place, each in enumerate(columns) if not each.only_json]
+            shown = [place for place, each in enumerate(columns) if not (each.only_json or each.only_drawn)]
             for row in rows:
                 self._write("\t".join(clean(plain(row[place])) for place in shown))
 
@@ -206,10 +219,10 @@ class Output:
 
     def _json_list(self, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
         """One object a line, so that `grep` finds its way, and each is there as soon as it is known."""
-        names = [each.name for each in columns]
+        names = [(place, each.name) for place, each in enumerate(columns) if not each.only_drawn]
         before = "[\n "
         for row in rows:
-            self._write(before + json.dumps(jsonable(dict(zip(names, row, strict=True)))), end="")
+            self._write(before + json.dumps(jsonable({name: row[place] for place, name in names})), end="")
             before = ",\n "
         self._write("[]" if before.startswith("[") else "\n]")
 
@@ -219,6 +232,8 @@ class Output:
 
 class Progress:
     """What moves a bar on. This one moves nothing."""
+
+    is_drawn = False
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""

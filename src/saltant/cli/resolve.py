@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from saltant.models.base_task_instance import BaseTaskInstance, BaseTaskInstanceManager
     from saltant.models.base_task_type import BaseTaskType
     from saltant.models.resource import NamedModelManager
+    from saltant.models.schedule import Schedule
     from saltant.models.task_queue import TaskQueue
     from saltant.models.task_whitelist import TaskWhitelist
 
@@ -157,6 +158,18 @@ def whitelist(client: Client, text: str) -> TaskWhitelist:
     found: TaskWhitelist | None = _named(client.task_whitelists, text)
     if found is None:
         raise _missing("task whitelist", text, [each.name for each in client.task_whitelists.list({"page_size": 500})])
+    return found
+
+
+def schedule(client: Client, text: str) -> Schedule:
+    """The schedule of a name or an id.
+
+    Raises:
+        Failure: There is none.
+    """
+    found: Schedule | None = _named(client.schedules, text)
+    if found is None:
+        raise _missing("schedule", text, [each.name for each in client.schedules.list({"page_size": 500})])
     return found
 
 

@@ -1,6 +1,6 @@
 """Tickets through RabbitMQ or Redis, to workers on other machines: the server's side.
 
-They are sent by Celery, and a saltant queue is the Celery queue of its name. The workers do not run Celery's own
+They are sent by Celery, and a saltant queue is the Celery queue of its lane. The workers do not run Celery's own
 worker, though: it takes tickets ahead of its free slots, so that a short job waits for hours behind a long one while
 another machine is idle, and its remote commands (shutdown, pool ...) obey whoever reaches the broker.
 """

@@ -11,6 +11,8 @@ from saltant.exceptions import TaskFailed, WaitTimeout
 from saltant.models._instance_files import InstanceFiles
 from saltant.models._limits import Limited
 from saltant.models.attempt import TaskAttempt
+from saltant.models.dependency import TaskDependency
+from saltant.models.progress import Progress
 from saltant.models.resource import Model
 from saltant.states import State
 
@@ -48,6 +50,11 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         waiting (str | None): Why it does not run yet.
         cancelled_by (str | None): Who asked for its end.
         labels (dict[str, str] | None): Its labels.
+        progress (Progress | None): How far this attempt is, if its job says so.
+        schedule (int | None): The ID of the schedule that made it, if one did.
+        revision (int | None): The revision of its task type that it was made from.
+        command (list[str] | None): The words that its program is started with: variables stand in it by their names,
+            and `arguments.json` for the file that a `json_file_option` names. None: they are too long to be told.
 
     Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
     `cpus`, `priority` and `gpus`; see `saltant.models.Limits`.
@@ -86,6 +93,10 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         cancelled_by: str | None = None,
         datetime_changed: datetime | None = None,
         labels: dict[str, str] | None = None,
+        progress: Progress | dict[str, Any] | None = None,
+        schedule: int | None = None,
+        revision: int | None = None,
+        command: list[str] | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__(manager, self._take_limits(unknown))
@@ -112,6 +123,10 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         self.cancelled_by = cancelled_by
         self.datetime_changed = datetime_changed
         self.labels = labels
+        self.progress = Progress.from_data(progress) if isinstance(progress, dict) else progress
+        self.schedule = schedule
+        self.revision = revision
+        self.command = command
 
     @property
     def is_finished(self) -> bool:
@@ -121,17 +136,21 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
         except ValueError:
             return self.datetime_finished is not None
 
-    def clone(self) -> Self:
+    def clone(self, *, as_was: bool = False) -> Self:
         """Clone this task instance.
+
+        Args:
+            as_was: Whether the clone runs what this one ran, of its task type as it was then, and not as it is now.
 
         Returns:
             The new task instance.
 
         Raises:
             BadRequest: It could not be created today: the queue is inactive, for example.
+            UnsupportedByServer: The server, of version 1, knows a task type as it is now alone.
             BadHttpRequestError: The request failed otherwise.
         """
-        clone: Self = self.manager.clone(self.uuid)
+        clone: Self = self.manager.clone(self.uuid, as_was=as_was)
         return clone
 
     def terminate(self) -> Self:
@@ -184,6 +203,24 @@ class BaseTaskInstance(InstanceFiles, Limited, Model):
             BadHttpRequestError: The request failed.
         """
         return self.manager.attempts(self.uuid)
+
+    def after(self) -> list[TaskDependency]:
+        """What this task instance starts after, in the order in which it was said; pruned ones are left out.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, starts none after others.
+            BadHttpRequestError: The request failed.
+        """
+        return self.manager.after(self.uuid)
+
+    def dependents(self) -> list[TaskDependency]:
+        """What starts after this task instance: the oldest first, 10,000 at most.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, starts none after others.
+            BadHttpRequestError: The request failed.
+        """
+        return self.manager.dependents(self.uuid)
 
     def wait_until_finished(
         self,

@@ -16,7 +16,7 @@ from saltant.models._limits import require_version_2
 from saltant.models._logs import Log
 from saltant.models.log_file import LogFile
 from saltant.models.resource import ModelManager
-from saltant.models.result_file import Progress, ResultFile, download_all
+from saltant.models.result_file import DownloadProgress, ResultFile, download_all
 
 if TYPE_CHECKING:
     from saltant.models.base_task_instance import BaseTaskInstance, BaseTaskInstanceManager
@@ -98,7 +98,7 @@ class InstanceFiles:
         return self.manager.results(self.uuid, attempt=attempt)
 
     def download_results(
-        self, folder: str | os.PathLike[str], progress: Progress | None = None, *, attempt: int | None = None
+        self, folder: str | os.PathLike[str], progress: DownloadProgress | None = None, *, attempt: int | None = None
     ) -> list[Path]:
         """Get all results of this task instance: see `BaseTaskInstanceManager.download_results`.
 
@@ -249,7 +249,7 @@ class FilesOfInstances(ModelManager[I]):
         self,
         uuid: str | UUID,
         folder: str | os.PathLike[str],
-        progress: Progress | None = None,
+        progress: DownloadProgress | None = None,
         *,
         attempt: int | None = None,
     ) -> builtins.list[Path]:

@@ -121,6 +121,8 @@ class WaitsForInstances(FilesOfInstances[I]):
     def watch(self, filters: Mapping[str, Any] | None = None) -> Changes[I]:
         """Watch task instances: an iterator of those whose state changes, from this call on.
 
+        Those whose jobs say how far they are come too, at most once a second each: see `progress`.
+
         It has no end; close it, or use it as a context manager. A connection that breaks is taken up again, and what
         happened meanwhile comes then, though of several changes of one instance maybe only the last. Nothing comes
         twice. A server that does not answer is borne with for ten minutes on end.

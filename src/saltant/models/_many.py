@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from saltant._http_errors import error_for_answer
 from saltant.exceptions import BadHttpRequestError, BadRequest, ManyFailed, NotFound, UnexpectedResponse
 from saltant.models._limits import require_version_2
+from saltant.models.dependency import names_items
 
 if TYPE_CHECKING:
     from saltant.models.base_task_instance import BaseTaskInstance, BaseTaskInstanceManager
@@ -31,6 +32,7 @@ class Many(Generic[I]):
         single: Acts upon one.
         label: What a failure is filed under, of an item and its index.
         repeatable: Whether to do it twice is as good as once.
+        more: What else a request for many says.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Many(Generic[I]):
         label: Callable[[int, Any], str],
         *,
         repeatable: bool = False,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         self._manager = manager
         self._path = manager.list_url + path
@@ -49,7 +52,9 @@ class Many(Generic[I]):
         self._single = single
         self._label = label
         self._repeatable = repeatable
+        self._more = more or {}
         self._done: list[I | None] = []
+        self._linked = False
         self._errors: dict[int, Exception] = {}
 
     def run(self, items: Sequence[Any], *, all_or_nothing: bool) -> list[I]:
@@ -64,6 +69,9 @@ class Many(Generic[I]):
             require_version_2(client, "all_or_nothing")
             if len(items) > MOST:
                 raise ValueError(f"All or nothing goes for {MOST} at most, in one request, not for {len(items)}")
+        self._linked = any(isinstance(each, dict) and names_items(each) for each in items)
+        if self._linked and len(items) > MOST:
+            raise ValueError(f"Task instances that name others by index are {MOST} at most, not {len(items)}")
         if items and client.server_version is None:
             client.test_authentication()  # its first answer tells
         if (client.server_version or 1) < 2 or not self._send_parts(items, all_or_nothing):
@@ -82,13 +90,14 @@ class Many(Generic[I]):
     def _send_parts(self, items: Sequence[Any], all_or_nothing: bool) -> bool:
         """Send them; False if the server, although of version 2, is too old for that."""
         start = 0
-        for part in [items] if all_or_nothing and items else parts(items):
-            body = {self._key: part, "all_or_nothing": all_or_nothing}
+        is_one = all_or_nothing or self._linked
+        for part in [items] if is_one and items else parts(items):
+            body = {self._key: part, "all_or_nothing": all_or_nothing, **self._more}
             try:
                 said = self._manager._request("POST", self._path, body=body, repeatable=self._repeatable)
             except (NotFound, UnexpectedResponse) as error:
                 if start == 0 and error.status_code in (404, 405):
-                    if all_or_nothing:
+                    if is_one:
                         raise
                     return False
                 self._stop(start, error, items)

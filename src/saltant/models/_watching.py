@@ -1,4 +1,4 @@
-"""Watching task instances: a stream of those whose state changes."""
+"""Watching task instances: a stream of those whose state changes, or that say how far they are."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ I = TypeVar("I", bound="BaseTaskInstance")  # noqa: E741
 
 
 class Changes(Generic[I]):
-    """An iterator of task instances whose state changed: see `BaseTaskInstanceManager.watch`.
+    """An iterator of task instances that changed: see `BaseTaskInstanceManager.watch`.
 
     As a context manager it closes its connection at the end.
     """
@@ -106,7 +106,8 @@ class Changes(Generic[I]):
         """The instance of an event; None if it came before, or is of another class."""
         try:
             data = json.loads(event.data)
-            change = (data["uuid"], data["state"], data.get("attempt"))
+            progress = data.get("progress") or {}
+            change = (data["uuid"], data["state"], data.get("attempt"), progress.get("datetime"))
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise self._manager._unexpected(f"no change ({error!r})") from error
         if change in self._known or not self._manager._is_mine(data):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from uuid import UUID
 
 from saltant.constants import HTTP_201_CREATED, HTTP_202_ACCEPTED
@@ -14,6 +15,10 @@ from saltant.models._limits import Limits, check_limits, require_version_2
 from saltant.models._many import Many
 from saltant.models._waiting_many import texts
 from saltant.models.attempt import TaskAttempt
+from saltant.models.dependency import TaskDependency, encode_after
+
+if TYPE_CHECKING:
+    from saltant.models.dependency import Others
 
 __all__ = ["BaseTaskInstance", "BaseTaskInstanceManager"]
 
@@ -41,6 +46,9 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         name: str = "",
         *,
         labels: Mapping[str, str] | None = None,
+        after: Others | None = None,
+        after_any: Others | None = None,
+        revision: int | None = None,
         **limits: Unpack[Limits],
     ) -> I:
         """Create a task instance, which runs as soon as a worker of its queue is free.
@@ -51,19 +59,28 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
             arguments: Its arguments. Those that are missing take the task type's default values.
             name: A name, which need not be unique.
             labels: Its labels, to be found by: texts by their keys.
+            after: The task instances, or their UUIDs, of either class, that must succeed before it starts. If one
+                does not, it ends as `failed`, with the reason `dependency_failed`.
+            after_any: Those that must end, well or not, before it starts.
+            revision: The revision of its task type that it is made from; None: the newest.
             limits: How long, how often and with how much it may run, where that differs from its task type: see
                 `saltant.models.Limits`.
 
         Raises:
             BadRequest: The server refuses it; `field_errors` says why.
             ValueError, TypeError: The arguments cannot be told in JSON.
-            UnsupportedByServer: The server knows no limits, or no labels.
+            UnsupportedByServer: The server knows no limits, or no labels, or cannot start one after others.
             BadHttpRequestError: The request failed otherwise.
 
         >>> client.executable_task_instances.create(1, 1, {"who": "world"})  # doctest: +SKIP
         ExecutableTaskInstance(uuid='0b0c…', name='', state='published')
         """
-        return self._create(self._body(task_type_id, task_queue_id, arguments, name, labels=labels, **limits))
+        others = encode_after(after, after_any, has_items=False)
+        return self._create(
+            self._body(
+                task_type_id, task_queue_id, arguments, name, labels=labels, after=others, revision=revision, **limits
+            )
+        )
 
     def create_many(self, instances: Iterable[Mapping[str, Any]], *, all_or_nothing: bool = False) -> list[I]:
         """Create many task instances: one request for up to 10,000 of them, more requests for more.
@@ -72,7 +89,9 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
 
         Args:
             instances: For each the arguments of `create` by their names: `task_type_id`, `task_queue_id`, and maybe
-                `arguments`, `name`, `labels` and limits. `saltant.sweep` makes them of a grid or a table of arguments.
+                `arguments`, `name`, `labels`, `revision`, `after`, `after_any` and limits. In `after` and `after_any`
+                an integer is the index of another one of `instances`, which then are 10,000 at most. `saltant.sweep`
+                makes them of a grid or a table of arguments.
             all_or_nothing: Whether to create none if one of them cannot be. For 10,000 at most.
 
         Returns:
@@ -92,7 +111,9 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         bodies = []
         for index, each in enumerate(instances):
             try:
-                bodies.append(self._body(**each))
+                given: dict[str, Any] = dict(**each)
+                others = encode_after(given.pop("after", None), given.pop("after_any", None), has_items=True)
+                bodies.append(self._body(**given, after=others))
             except TypeError as error:
                 raise TypeError(f"The task instance at index {index}: {error}") from None
         many = Many(self, "many/", "instances", self._create, lambda index, _: str(index))
@@ -107,8 +128,12 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._look(uuid)
 
-    def clone(self, uuid: str | UUID) -> I:
+    def clone(self, uuid: str | UUID, *, as_was: bool = False) -> I:
         """Clone a task instance.
+
+        Args:
+            uuid: Its UUID.
+            as_was: Whether the clone runs what it ran, of its task type as it was then, and not as it is now.
 
         Returns:
             The new task instance.
@@ -116,9 +141,11 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         Raises:
             NotFound: There is none of this UUID.
             BadRequest: It could not be created today: the queue is inactive, for example.
+            UnsupportedByServer: The server, of version 1, knows a task type as it is now alone.
             BadHttpRequestError: The request failed otherwise.
         """
-        return self._act(self.clone_url, uuid, HTTP_201_CREATED)
+        body = self._clone_body(as_was)
+        return self._act(self.clone_url, uuid, HTTP_201_CREATED, **({"body": body} if body else {}))
 
     def terminate(self, uuid: str | UUID) -> I:
         """Tell the server to terminate a task instance. One that has finished stays as it is.
@@ -178,7 +205,27 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         except (TypeError, ValueError) as error:
             raise self._unexpected(f"no list of attempts ({error})") from error
 
-    def clone_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
+    def after(self, uuid: str | UUID) -> list[TaskDependency]:
+        """What a task instance starts after, in the order in which it was said; pruned ones are left out.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, starts none after others.
+            NotFound: There is none of this UUID.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        return self._related("after", uuid)
+
+    def dependents(self, uuid: str | UUID) -> list[TaskDependency]:
+        """What starts after a task instance: the oldest first, 10,000 at most.
+
+        Raises:
+            UnsupportedByServer: The server, of version 1, starts none after others.
+            NotFound: There is none of this UUID.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        return self._related("dependents", uuid)
+
+    def clone_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False, as_was: bool = False) -> list[I]:
         """Clone many task instances: one request for up to 10,000 of them. If one fails, the others are still cloned.
 
         A server of version 1 gets a request for each.
@@ -186,16 +233,19 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         Args:
             uuids: Their UUIDs; one that comes twice is cloned twice.
             all_or_nothing: Whether to clone none if one of them cannot be. For 10,000 at most.
+            as_was: Whether the clones run what these ran, of their task types as they were then, and not as they are.
 
         Returns:
             The new task instances, in the same order.
 
         Raises:
             ManyFailed: Some could not be cloned; it holds the new ones, and each failure.
-            UnsupportedByServer: The server cannot do all or nothing. Nothing was sent.
+            UnsupportedByServer: The server cannot do all or nothing, or as it was. Nothing was sent.
             BadHttpRequestError: The request failed as a whole.
         """
-        many = Many(self, "clone/", "uuids", self.clone, lambda _, uuid: str(uuid))
+        more = self._clone_body(as_was)
+        one = partial(self.clone, as_was=as_was)
+        many = Many(self, "clone/", "uuids", one, lambda _, uuid: str(uuid), more=more)
         return many.run(texts(uuids), all_or_nothing=all_or_nothing)
 
     def terminate_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
@@ -226,18 +276,34 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         name: str = "",
         *,
         labels: Mapping[str, str] | None = None,
+        after: list[Any],
+        revision: int | None = None,
         **limits: Unpack[Limits],
     ) -> dict[str, Any]:
         if labels:
             require_version_2(self._client, "labels")
+        if after:
+            require_version_2(self._client, "instances that start after others")
+        if revision is not None:
+            require_version_2(self._client, "revisions of task types")
         return {
             "name": name,
             "task_type": task_type_id,
             "task_queue": task_queue_id,
             "arguments": {} if arguments is None else arguments,
             **({"labels": dict(labels)} if labels else {}),
+            **({"after": after} if after else {}),
+            **({} if revision is None else {"revision": revision}),
             **check_limits(limits, self._client),
         }
+
+    def _related(self, which: str, uuid: str | UUID) -> list[TaskDependency]:
+        require_version_2(self._client, "instances that start after others")
+        data = self._request("GET", f"{self.detail_url.format(uuid=segment(uuid))}{which}/")
+        try:
+            return [TaskDependency.from_data(each) for each in data]
+        except (KeyError, TypeError) as error:
+            raise self._unexpected(f"no list of task instances ({error!r})") from error
 
     def _change(self, uuid: str | UUID, what: str, changes: Mapping[str, Any]) -> I:
         require_version_2(self._client, what)
@@ -248,6 +314,12 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         created = self._request("POST", self.list_url, body=body, expected=HTTP_201_CREATED)
         return self.response_data_to_model_instance(created)
 
-    def _act(self, url: str, uuid: str | UUID, expected: int) -> I:
-        data = self._request("POST", url.format(uuid=segment(uuid)), expected=expected)
+    def _clone_body(self, as_was: bool) -> dict[str, Any]:
+        if not as_was:
+            return {}
+        require_version_2(self._client, "clones of what a task type was")
+        return {"as_was": True}
+
+    def _act(self, url: str, uuid: str | UUID, expected: int, **options: Any) -> I:
+        data = self._request("POST", url.format(uuid=segment(uuid)), expected=expected, **options)
         return self.response_data_to_model_instance(data)

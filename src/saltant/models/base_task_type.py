@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from saltant.models._limits import Limited, check_limits
-from saltant.models.resource import Model, NamedModelManager
+from saltant.models._revisions import Revisioned, RevisionedManager
 
 
-class BaseTaskType(Limited, Model):
+class BaseTaskType(Limited, Revisioned):
     """A task type: what to run, and which arguments it takes.
 
     Attributes:
@@ -26,6 +26,8 @@ class BaseTaskType(Limited, Model):
         manager (BaseTaskTypeManager): The manager that made this model.
         removed_from_whitelists (list[dict] | None): After a `put` that changed what it runs: the whitelists of others
             that it was taken off, each with `id` and `name`.
+        datetime_archived (datetime | None): When it was archived; None: it is in use.
+        revision (int | None): The number of its newest revision, which is what it is now.
 
     Its limits are attributes too: `timeout`, `queue_timeout`, `max_attempts`, `retry_on`, `retry_delay`, `memory`,
     `cpus`, `priority` and `gpus`; see `saltant.models.Limits`.
@@ -63,7 +65,7 @@ class BaseTaskType(Limited, Model):
 T = TypeVar("T", bound=BaseTaskType)
 
 
-class BaseTaskTypeManager(NamedModelManager[T]):
+class BaseTaskTypeManager(RevisionedManager[T]):
     """Acts on task types of one class."""
 
     def _fields(

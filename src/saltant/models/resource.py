@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 500
 """How many items a list fetches at a time."""
-IGNORED = frozenset({"label", "ordering", "cursor"})
+IGNORED = frozenset({"label", "schedule", "ordering", "cursor", "archived"})
 """What narrows or orders lists in version 2 alone."""
 REMEMBERED = 50_000
 """So many items back it is known that one comes again, pushed on by new ones. More would make long lists grow."""
@@ -156,6 +156,10 @@ class ModelManager(Generic[M]):
         return self._pages([*query, ("page_size", str(page_size))])
 
     def _pages(self, query: Query) -> Iterator[M]:
+        """Every page: by cursors, as deep pages are slow by number; but a server of version 1 has no others."""
+        first, by_number = query, (self._client.server_version or 1) < 2
+        if not by_number:
+            query = [*first, ("cursor", "")]
         seen: dict[object, None] = {}
         asked: set[int] = set()
         identity = self.model._identity
@@ -176,6 +180,10 @@ class ModelManager(Generic[M]):
                     yield found
             if not page.get("next"):
                 return
+            if by_number and (self._client.server_version or 1) >= 2:
+                # That it is one of version 2 its first answer has told; what is on this page comes again, and is known.
+                by_number, query = False, [*first, ("cursor", "")]
+                continue
             # Its query alone: behind a proxy a server may not know its own name, and the token is for no other.
             query = parse_qsl(urlsplit(str(page["next"])).query, keep_blank_values=True)
         raise self._unexpected("a list whose pages go round in a circle")

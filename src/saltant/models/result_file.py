@@ -16,7 +16,7 @@ from saltant.exceptions import ChecksumMismatch, ResultRefused
 from saltant.files import BadName, check_name
 from saltant.models._downloads import Download, download, fetch, is_there
 
-Progress = Callable[[int, int, str], object]
+DownloadProgress = Callable[[int, int, str], object]
 """Hears how many bytes are there, of how many, and which file was just added to."""
 
 
@@ -84,7 +84,7 @@ class ResultFile:
         """
         return io.BufferedReader(Download(self._fetch(0)))
 
-    def download(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+    def download(self, path: str | os.PathLike[str], *, progress: DownloadProgress | None = None) -> Path:
         """Get it to a file, once its checksum was verified.
 
         If this is stopped, the next call goes on with what is there, in a file `.….part` beside it.
@@ -135,7 +135,7 @@ def target_in(folder: Path, name: str) -> Path:
     return target
 
 
-def download_all(results: Sequence[ResultFile], folder: Path, progress: Progress | None) -> list[Path]:
+def download_all(results: Sequence[ResultFile], folder: Path, progress: DownloadProgress | None) -> list[Path]:
     """Get results into a folder: see `BaseTaskInstance.download_results`."""
     wanted = [result for result in results if result.why is None]
     total = sum(result.size for result in wanted)

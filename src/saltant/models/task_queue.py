@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from saltant.models._archiving import Archivable, ArchivingManager
 from saltant.models._limits import KEEP, Keep, require_version_2
-from saltant.models.resource import Model, NamedModelManager
 
 
-class TaskQueue(Model):
+class TaskQueue(Archivable):
     """A task queue.
 
     Attributes:
@@ -27,6 +27,7 @@ class TaskQueue(Model):
         paused (bool | None): Whether nothing of it is started; None if the server, of version 1, cannot pause.
         max_running (int | None): How many of its instances run at once at most; None: no limit, or a server of
             version 1.
+        datetime_archived (datetime | None): When it was archived; None: it is in use.
     """
 
     manager: TaskQueueManager
@@ -123,7 +124,7 @@ class TaskQueue(Model):
         return self._take(self.manager.resume(self.id))
 
 
-class TaskQueueManager(NamedModelManager[TaskQueue]):
+class TaskQueueManager(ArchivingManager[TaskQueue]):
     """Acts on task queues."""
 
     list_url = "taskqueues/"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from saltant.exceptions import UnsupportedByServer
+from saltant.models._archiving import Archivable, ArchivingManager
 from saltant.models._encoding import segment
 from saltant.models._limits import require_version_2
-from saltant.models.resource import Model, NamedModelManager
 
 
-class TaskWhitelist(Model):
+class TaskWhitelist(Archivable):
     """A task whitelist.
 
     Attributes:
@@ -22,6 +22,8 @@ class TaskWhitelist(Model):
         whitelisted_container_task_types (list[int]): The IDs of the container task types on it.
         whitelisted_executable_task_types (list[int]): The IDs of the executable task types on it.
         manager (TaskWhitelistManager): The manager that made this model.
+        pinned_revisions (dict[int, int] | None): The revisions to which task types are pinned, by their IDs.
+        datetime_archived (datetime | None): When it was archived; None: it is in use.
     """
 
     manager: TaskWhitelistManager
@@ -35,6 +37,8 @@ class TaskWhitelist(Model):
         whitelisted_container_task_types: list[int],
         whitelisted_executable_task_types: list[int],
         manager: TaskWhitelistManager,
+        *,
+        pinned_revisions: Mapping[str, int] | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__(manager, unknown)
@@ -44,6 +48,9 @@ class TaskWhitelist(Model):
         self.description = description
         self.whitelisted_container_task_types = whitelisted_container_task_types
         self.whitelisted_executable_task_types = whitelisted_executable_task_types
+        self.pinned_revisions: dict[int, int] | None = (
+            None if pinned_revisions is None else {int(pk): number for pk, number in pinned_revisions.items()}
+        )
 
     def put(self) -> Self:
         """Save this whitelist on the server; afterwards it is as the server has it.
@@ -89,6 +96,24 @@ class TaskWhitelist(Model):
             )
         )
 
+    def pin(self, pins: Mapping[int, int | None]) -> Self:
+        """Pin task types of this whitelist to revisions: it allows no other of them.
+
+        Args:
+            pins: Numbers of revisions, by the IDs of task types; None unpins one. Others stay as they are.
+
+        Returns:
+            This very whitelist.
+
+        Raises:
+            BadRequest: A task type is not on it, or has no such revision.
+            UnsupportedByServer: The server, of version 1, keeps no revisions.
+            BadHttpRequestError: The request failed otherwise.
+
+        >>> whitelist.pin({anagrams.id: anagrams.revision})  # doctest: +SKIP
+        """
+        return self._take(self.manager.pin(self.id, pins))
+
     def remove(self, *, container_task_types: Sequence[int] = (), executable_task_types: Sequence[int] = ()) -> Self:
         """Take task types off this whitelist, whatever somebody else does to it at the same time. See `add`."""
         return self._take(
@@ -98,7 +123,7 @@ class TaskWhitelist(Model):
         )
 
 
-class TaskWhitelistManager(NamedModelManager[TaskWhitelist]):
+class TaskWhitelistManager(ArchivingManager[TaskWhitelist]):
     """Acts on task whitelists."""
 
     list_url = "taskwhitelists/"
@@ -199,6 +224,22 @@ class TaskWhitelistManager(NamedModelManager[TaskWhitelist]):
     ) -> TaskWhitelist:
         """Take task types off a whitelist. See `add`."""
         return self._change_members(self.remove_url, id, container_task_types, executable_task_types)
+
+    def pin(self, id: int, pins: Mapping[int, int | None]) -> TaskWhitelist:
+        """Pin task types of a whitelist to revisions: it allows no other of them.
+
+        Args:
+            id: The ID of the whitelist.
+            pins: Numbers of revisions, by the IDs of task types; None unpins one. Others stay as they are.
+
+        Raises:
+            NotFound: There is no such whitelist.
+            BadRequest: A task type is not on it, or has no such revision.
+            UnsupportedByServer: The server, of version 1, keeps no revisions.
+            BadHttpRequestError: The request failed otherwise.
+        """
+        require_version_2(self._client, "pinned revisions")
+        return self._patch(id, {"pinned_revisions": {str(pk): number for pk, number in pins.items()}})
 
     def _change_members(
         self, url: str, id: int, containers: Sequence[int], executables: Sequence[int]

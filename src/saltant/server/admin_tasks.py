@@ -38,6 +38,7 @@ class TaskTypeAdmin(AuditedAdmin):
         """Save it; a change is the services'."""
         if not change:
             super().save_model(request, obj, form, change)
+            services.add_revision(obj, actor(request))
             return
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         lost = services.update_type(obj, changes, actor(request))
@@ -75,7 +76,9 @@ class TaskQueueAdmin(AuditedAdmin):
             super().save_model(request, obj, form, change)
             return
         # What nobody changed here may have been changed elsewhere since the form read it.
-        own = {field.name for field in obj._meta.concrete_fields} - {"paused"}
+        own = {field.name for field in obj._meta.concrete_fields} - {"paused", "name"}
+        if "name" in form.changed_data:
+            services.rename_queue(obj, form.cleaned_data["name"])
         obj.save(update_fields=own.intersection(form.changed_data))
         if "paused" in form.changed_data:
             services.set_paused(obj, form.cleaned_data["paused"], actor(request))

@@ -1,6 +1,7 @@
 """The HTTP application: what uvicorn serves."""
 
 import re
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -28,6 +29,7 @@ class Application:
 
     def __init__(self) -> None:
         django: Any = get_wsgi_application()
+        import_module(settings.ROOT_URLCONF)  # now, and not at the first request's expense
         max_body = settings.SALTANT.max_body
         self._everyday = Bridge(django, threads=EVERYDAY_THREADS, max_body=max_body, patience=PATIENCE)
         self._bulk = Bridge(django, threads=BULK_THREADS, max_body=max_body, patience=PATIENCE)

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "django_htmx",
     "saltant.server.accounts",
     "saltant.server.audit",
     "saltant.server.tasks",
@@ -41,12 +42,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "saltant.server.api.middleware.ApiHeaders",
+    "saltant.server.web.middleware.PageHeaders",
     *(["saltant.server.https_only.HttpsOnly"] if SALTANT.https else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "saltant.server.admin_messages.AdminMessages",
+    "saltant.server.web.middleware.TimeZone",
+    "saltant.server.admin_messages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # Every path works with and without its trailing slash: nothing has to be redirected.

@@ -3,8 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from saltant.server.admin import find_pages
 from saltant.server.health import readyz
 
+find_pages()
 urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("api/", include("saltant.server.api.urls")),

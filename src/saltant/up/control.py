@@ -1,11 +1,12 @@
 """The control of a worker in the server's own process."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
 from saltant.files import LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
+from saltant.progress import Progress
 from saltant.server.files import services as files_services
 from saltant.server.tasks import services
 from saltant.server.tasks.models import Worker
@@ -20,18 +21,24 @@ class LocalControl:
         """What tells this server from others."""
         return services.server_identity()
 
-    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
+    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> Collection[str] | None:
         """Say what the worker is. It is nobody's, whoever had its name before."""
-        services.announce(said, holding)
+        lanes = services.announce(said, holding)
         Worker.objects.filter(name=said.worker).exclude(user=None).update(user=None)
+        return lanes
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None."""
         return services.claim(ticket, worker)
 
-    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+    def heartbeat(
+        self,
+        worker: str,
+        running: Mapping[Attempt, datetime | None],
+        progress: Mapping[Attempt, Progress] | None = None,
+    ) -> Orders:
         """Renew leases; returns what to do."""
-        return services.heartbeat(worker, running)
+        return services.heartbeat(worker, running, progress)
 
     def live(self, attempts: Collection[Attempt]) -> Collection[Attempt]:
         """Which of `attempts` hold a lease."""
@@ -40,6 +47,16 @@ class LocalControl:
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end."""
         return services.finish(attempt, worker, end)
+
+    def finish_soon(
+        self, attempt: Attempt, worker: str, end: End, on_answer: Callable[[bool | Exception], None]
+    ) -> None:
+        """Report an end."""
+        try:
+            answer: bool | Exception = self.finish(attempt, worker, end)
+        except Exception as error:
+            answer = error
+        on_answer(answer)
 
     def leave(self, worker: str, *, draining: bool = False) -> None:
         """Say that the worker takes nothing any more."""

@@ -35,7 +35,7 @@ class BrokerSource:
 
     Args:
         url: where the broker is.
-        queues: the saltant queues it serves.
+        queues: the saltant queues it serves, if `start` says nothing else.
         kinds: the kinds of jobs it takes tickets for, until `refresh` says others.
         slots: how many slots there are; what counts is how many of them wait.
         ca: a file of certificates that the broker's must be signed with; empty: the system's.
@@ -57,6 +57,7 @@ class BrokerSource:
     ) -> None:
         self._broker = Broker.from_url(url, ca)
         self._queues = list(dict.fromkeys(queues))
+        self._kinds = kinds
         self._lanes = self._lanes_of(kinds)
         self._on_cancel = on_cancel
         self._back = CeleryEngine(url, ca=ca)  # carries tickets that are given back
@@ -74,8 +75,11 @@ class BrokerSource:
             threading.Thread(target=self._listen, name="saltant-cancels", daemon=True),
         ]
 
-    def start(self) -> None:
-        """Connect, and go on trying; returns at once."""
+    def start(self, lanes: Collection[str] | None = None) -> None:
+        """Connect, and go on trying; returns at once. `lanes` are those of its queues, where they have other names."""
+        if lanes is not None:
+            self._queues = list(dict.fromkeys(lanes))
+            self.refresh(self._kinds)
         for thread in self._threads:
             thread.start()
 
@@ -102,6 +106,7 @@ class BrokerSource:
 
     def refresh(self, kinds: Collection[Kind]) -> None:
         """Take tickets of `kinds` from now on. What is on its way of others goes back to its queue."""
+        self._kinds = kinds
         self._lanes = self._lanes_of(kinds)
 
     def give_back(self, ticket: Ticket) -> None:

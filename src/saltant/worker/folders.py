@@ -21,6 +21,7 @@ class JobFolders:
     results: Path
     stdout: Path
     stderr: Path
+    progress: Path  # which the job writes, if it likes
 
 
 class WorkerFolders:
@@ -81,6 +82,7 @@ class WorkerFolders:
             results=self.results / uuid,
             stdout=logs / f"{uuid}-stdout.txt",
             stderr=logs / f"{uuid}-stderr.txt",
+            progress=logs / f"{uuid}-progress.txt",
         )
 
     def prepare(self, attempt: Attempt) -> JobFolders:

@@ -22,6 +22,9 @@ _LAST_ANNOUNCEMENT = 30.0  # seconds between tries at a start, at the most
 class Heart:
     """Keeps a worker's leases.
 
+    Attributes:
+        lanes: by which names the server sends tickets of the worker's queues, as it said at the start; None: by any.
+
     Args:
         control: the server.
         said: what the worker is; asked for each time that it is announced.
@@ -61,6 +64,7 @@ class Heart:
         self._is_draining = False
         self._is_draining_told = False
         self.is_announced = False
+        self.lanes: Collection[str] | None = None
 
     def look(self) -> None:
         """Beat soon."""
@@ -82,7 +86,7 @@ class Heart:
         while is_wanted():
             try:
                 self._is_other = False
-                self._control.announce(self._said(), self._pending())
+                self.lanes = self._control.announce(self._said(), self._pending())
             except Refused:
                 raise
             except Exception as error:
@@ -117,9 +121,11 @@ class Heart:
         told |= {each.attempt: each.started for each in running}
         asked = time.monotonic()
         try:
-            orders = self._control.heartbeat(self._worker, told)
+            progress = {each.attempt: each.progress for each in running if each.progress != each.told and each.progress}
+            orders = self._control.heartbeat(self._worker, told, progress)
             for each in running:
                 each.renewed = asked
+                each.told = progress.get(each.attempt, each.told)
                 if each.attempt in orders.to_end:
                     each.end(Reason.CANCELLED, self._kill_grace)
         finally:

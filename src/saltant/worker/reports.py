@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from saltant.jobs import Attempt, End
 from saltant.worker.control import Control
@@ -45,6 +46,7 @@ class Reports:
         self._kept = set(held)
         self._held = dict(held)
         self._full: set[Attempt] = set()  # whose trouble with the disk is told
+        self._troubled: set[Attempt] = set()  # whose ends the server could not be told at once
 
     @property
     def pending(self) -> list[Attempt]:
@@ -52,43 +54,82 @@ class Reports:
         with self._lock:
             return list(self._pending)
 
-    def report(self, attempt: Attempt, end: End) -> None:
-        """Report an end, and before it deliver its files, however long it takes."""
-        try:
-            self._report(attempt, end)
-        finally:
-            if self._shipping is not None:
-                self._shipping.release(attempt)
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether there are ends that the server could not be told at once."""
+        return bool(self._troubled)
 
-    def _report(self, attempt: Attempt, end: End) -> None:
+    def report(self, attempt: Attempt, end: End, on_done: Callable[[], None]) -> None:
+        """Report an end, and before it deliver its files, however long that takes.
+
+        `on_done` is called, from any thread, when the server has taken it, or the time to report is over. While this
+        is well it does not wait for the server's answer, which comes with those to others.
+        """
         with self._lock:
             self._pending[attempt] = end
-        delay, level = _FIRST_DELAY, logging.WARNING
-        while True:
-            try:
-                if self._shipping is not None:
-                    self._shipping.deliver(attempt, on_long=lambda: self._keep(attempt, end))
-                if not self._control.finish(attempt, self._worker, end):
-                    log.info("%s: the server had given attempt %d up.", attempt.uuid, attempt.number)
-                self._done(attempt)
-                return
-            except Exception as error:
-                log.log(level, "%s: its end (%s) could not be reported yet: %s", attempt.uuid, end.reason, error)
-                level = logging.DEBUG  # the heart says how long the outage lasts
-            self._keep(attempt, end)
-            if self._abandoned.wait(delay):
-                if attempt not in self._kept:
-                    log.error("%s: its end (%s) was not reported before the worker stopped.", attempt.uuid, end.reason)
-                return
-            delay = min(delay * 2, _LAST_DELAY)
+
+        def answered(answer: bool | Exception) -> None:
+            if isinstance(answer, Exception):
+                self._in_trouble(attempt, end, answer)
+                again = threading.Thread(target=self._repeat, args=(attempt, end, on_done), name="saltant-report")
+                again.daemon = True
+                again.start()
+            else:
+                self._taken(attempt, answer)
+                self._over(attempt, on_done)
+
+        try:
+            self._deliver(attempt, end)
+        except Exception as error:
+            self._in_trouble(attempt, end, error)
+            self._repeat(attempt, end, on_done)
+        else:
+            self._control.finish_soon(attempt, self._worker, end, answered)
+
+    def _repeat(self, attempt: Attempt, end: End, on_done: Callable[[], None], delay: float = _FIRST_DELAY) -> None:
+        """Report an end, again and again until the server has taken it."""
+        try:
+            while not self._abandoned.wait(delay):
+                try:
+                    self._deliver(attempt, end)
+                    self._taken(attempt, self._control.finish(attempt, self._worker, end))
+                    return
+                except Exception as error:
+                    self._in_trouble(attempt, end, error)
+                delay = min(max(_FIRST_DELAY, delay * 2), _LAST_DELAY)
+            if attempt not in self._kept:
+                log.error("%s: its end (%s) was not reported before the worker stopped.", attempt.uuid, end.reason)
+        finally:
+            self._over(attempt, on_done)
+
+    def _deliver(self, attempt: Attempt, end: End) -> None:
+        if self._shipping is not None:
+            self._shipping.deliver(attempt, on_long=lambda: self._keep(attempt, end))
+
+    def _in_trouble(self, attempt: Attempt, end: End, error: Exception) -> None:
+        # Told once; the heart says how long an outage lasts.
+        level = logging.DEBUG if attempt in self._troubled else logging.WARNING
+        log.log(level, "%s: its end (%s) could not be reported yet: %s", attempt.uuid, end.reason, error)
+        self._troubled.add(attempt)
+        self._keep(attempt, end)
+
+    def _taken(self, attempt: Attempt, accepted: bool) -> None:
+        if not accepted:
+            log.info("%s: the server had given attempt %d up.", attempt.uuid, attempt.number)
+        self._done(attempt)
+
+    def _over(self, attempt: Attempt, on_done: Callable[[], None]) -> None:
+        self._troubled.discard(attempt)
+        if self._shipping is not None:
+            self._shipping.release(attempt)
+        on_done()
 
     def report_held(self, on_done: Callable[[Attempt], None]) -> None:
         """Report what an earlier life left."""
         for attempt, end in self._held.items():
             if self._abandoned.is_set():
                 return
-            self.report(attempt, end)
-            on_done(attempt)
+            self._repeat(attempt, end, partial(on_done, attempt), 0.0)
 
     def keep_all(self) -> None:
         """Keep on disk whatever is not reported: the worker goes, perhaps in the middle of a request."""

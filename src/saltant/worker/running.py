@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from saltant.jobs import Attempt
+from saltant.jobs import Attempt, End
+from saltant.progress import Progress
 from saltant.reasons import Reason
 
 _LATE = 5.0  # seconds past the grace after which a watch is taken for dead
@@ -35,6 +37,16 @@ class Files(Protocol):
         """Ship the text files that turn up in its logs folder, but for those whose names there are in `skip`."""
 
 
+class Reports(Protocol):
+    """Where a job says how far it is."""
+
+    def look(self) -> Progress | None:
+        """What it says, if that is something new."""
+
+    def remove(self) -> None:
+        """It has ended."""
+
+
 class Running:
     """One claimed attempt. An order to end it holds whether it has started yet or not.
 
@@ -54,6 +66,9 @@ class Running:
         self.is_over = False  # nothing of it is alive; its end may still have to be reported
         self.reason: Reason | None = None  # of the first order to end it
         self.why = ""
+        self.progress: Progress | None = None  # as its job said last
+        self.told: Progress | None = None  # of that, what the server has
+        self._reports: Reports | None = None
         self._files = files
         self._lock = threading.Lock()
         self._process: Endable | None = None
@@ -101,6 +116,26 @@ class Running:
         """Have the text files shipped that turn up in its logs folder, but for those whose names are in `skip`."""
         if self._files is not None:
             self._files.watch(skip)
+
+    def report_from(self, reports: Reports) -> None:
+        """Its job may say there how far it is."""
+        self._reports = reports
+
+    def look_for_progress(self) -> bool:
+        """Look how far its job says it is; returns whether that is something new."""
+        said = None if self._reports is None else self._reports.look()
+        if said is None or said == self.progress:
+            return False
+        self.progress = said
+        return True
+
+    def conclude(self, end: End) -> End:
+        """Its end, with how far its job said it was, as far as the server does not know."""
+        if self._reports is None:
+            return end
+        self.look_for_progress()
+        self._reports.remove()
+        return end if self.progress == self.told else replace(end, progress=self.progress)
 
     def check(self) -> None:
         """Use force against what should have ended long ago."""

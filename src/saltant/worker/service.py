@@ -111,7 +111,7 @@ class Service:
         )
 
         def ready() -> None:
-            source.start()
+            source.start(worker.lanes)
             queues = ", ".join(plan.queues)
             at_once = "1 job" if plan.slots == 1 else f"{plan.slots} jobs"
             print(

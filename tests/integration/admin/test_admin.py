@@ -12,12 +12,14 @@ from django.urls import reverse
 
 from saltant.server.accounts.models import Token, User
 from saltant.server.accounts.tokens import create_token, digest_of
+from saltant.server.admin import find_pages
 from saltant.server.audit.log import record
 from saltant.server.audit.models import Action, AuditEntry
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType, TaskWhitelist
 from tests.integration.conftest import World
 
 PASSWORD = "correct horse battery staple"
+find_pages()
 MODELS = sorted(model._meta.label_lower.replace(".", "_") for model in admin.site._registry)
 
 
@@ -229,6 +231,10 @@ def test_a_type_is_made(browser: Client) -> None:
     assert (made.environment_variables, made.required_arguments_default_values) == ([], {})
     assert "name" in errors(browser.post(path, said)) or "__all__" in errors(browser.post(path, said))
     assert audited() == [("admin", "create", "task type")]
+    assert change(browser, made, description="new").status_code == 302
+    assert change(browser, made, user="").status_code == 302  # what it is has not changed
+    history = list(made.revisions.order_by("number").values_list("number", "changed_by", "changes"))
+    assert history == [(1, "admin", {}), (2, "admin", {"description": ["", "new"]})]
 
 
 def test_a_queue_is_paused_and_let_on(world: World, browser: Client) -> None:
@@ -241,6 +247,14 @@ def test_a_queue_is_paused_and_let_on(world: World, browser: Client) -> None:
     actions = [action for _, action, _ in audited()]
     assert actions == ["pause", "update", "resume"]
     assert json.dumps(AuditEntry.objects.get(action="update").details) == '{"description": ["", "slow"]}'
+
+
+def test_a_queue_that_is_renamed_keeps_its_lane(world: World, browser: Client) -> None:
+    assert change(browser, world.queue, name="renamed", description="x").status_code == 302
+    queue = TaskQueue.objects.get(pk=world.queue.pk)
+    assert (queue.name, queue.description, queue.lane) == ("renamed", "x", "queue")
+    assert [each.name for each in queue.former_names.all()] == ["queue"]
+    assert AuditEntry.objects.get().details == {"name": ["queue", "renamed"], "description": ["", "x"]}
 
 
 def test_a_whitelists_types_are_written_down_by_name(world: World, browser: Client) -> None:

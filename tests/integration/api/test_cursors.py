@@ -125,7 +125,7 @@ def test_links_keep_filters(owner: Client, instances: list[TaskInstance]) -> Non
 
 @pytest.mark.parametrize("path", ["taskqueues", "taskwhitelists", "users", "workers", "executabletasktypes"])
 def test_every_list_has_them(owner: Client, world: World, path: str) -> None:
-    TaskQueue.objects.bulk_create(TaskQueue(name=f"q{number}") for number in range(5))
+    TaskQueue.objects.bulk_create(TaskQueue(name=f"q{number}", lane=f"q{number}") for number in range(5))
     Worker.objects.bulk_create(Worker(name=f"w{number}", slots=1, datetime_heartbeat=START) for number in range(5))
     everything = owner.get2(f"/api/{path}/").json()["results"]
     found, url = [], f"/api/{path}/?cursor=&page_size=2"

@@ -318,13 +318,14 @@ def test_the_table_is_complete() -> None:
     type_ = dict.fromkeys(["name", "description", "user__username", "command_to_run"], text)
     type_ |= {"datetime_created": moments}
     instance = dict.fromkeys(["name", "state", "user__username"], text) | dict.fromkeys(
-        ["task_type", "task_queue"], ids
+        ["task_type", "task_queue", "schedule"], ids
     )
     instance |= dict.fromkeys(["datetime_created", "datetime_finished", "datetime_changed"], moments)
     instance |= {"uuid": ["__startswith"], "label": [""]}
     booleans = ["private", "active", "runs_executable_tasks"]
     booleans += ["runs_docker_container_tasks", "runs_singularity_container_tasks"]
-    described = dict.fromkeys(["name", "description", "user__username"], text)
+    type_ |= {"archived": [""]}
+    described = dict.fromkeys(["name", "description", "user__username"], text) | {"archived": [""]}
     container = type_ | dict.fromkeys(["container_image", "container_type"], text)
     assert set(filters.USERS.base_filters) == names(dict.fromkeys(["username", "email"], text))
     assert [set(each.base_filters) for each in filters.TYPES.values()] == [names(type_), names(container)]

@@ -8,7 +8,9 @@ from django.urls import URLResolver
 from django.utils import timezone
 
 from saltant.server.tasks.models import Worker
+from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.urls import urlpatterns
+from saltant.server.web.urls import urlpatterns as pages
 from tests.integration.conftest import ROLES, V2, Cast, Client, World
 
 READ = dict.fromkeys(ROLES, 200) | {"nobody": 401, "worker": 403, "other_worker": 403}
@@ -19,21 +21,48 @@ END = {role: 202 if status == 200 else status for role, status in (READ | {"stra
 REPORT = OWNER | {"worker": 200}
 ADMIN = QUEUE | {"queue_owner": 403}
 DRAIN = {role: 202 if status == 200 else status for role, status in OWNER.items()}
+OWN_CREATE = {role: 201 if status == 200 else status for role, status in OWNER.items()}
+USED = {role: 409 if status == 200 else status for role, status in OWNER.items()}
+USED_QUEUE = {role: 409 if status == 200 else status for role, status in QUEUE.items()}
+GONE = {role: 204 if status == 200 else status for role, status in OWNER.items()}
 ABSENT = {role: 404 if status == 200 else status for role, status in READ.items()}
 TYPE = {"name": "{role}", "command_to_run": "true"}
+SCHEDULE = {"name": "{role}", "task_type": "{container}", "task_queue": "{queue}", "cron": "0 0 1 1 *"}
 CONTAINER = TYPE | {"container_image": "i", "container_type": "docker"}
 
 MATRIX = {
     "executable-type-list": ("executabletasktypes/", {"GET": READ, "POST": CREATE}, TYPE),
-    "executable-type-detail": ("executabletasktypes/{executable}/", {"GET": READ, "PUT": OWNER}, TYPE),
+    "executable-type-detail": (
+        "executabletasktypes/{executable}/",
+        {"GET": READ, "PUT": OWNER, "DELETE": USED},
+        TYPE,
+    ),
+    "executable-type-archive": ("executabletasktypes/{executable}/archive/", {"POST": OWNER}, {}),
+    "executable-type-unarchive": ("executabletasktypes/{executable}/unarchive/", {"POST": OWNER}, {}),
     "container-type-list": ("containertasktypes/", {"GET": READ, "POST": CREATE}, CONTAINER),
-    "container-type-detail": ("containertasktypes/{container}/", {"GET": READ, "PUT": OWNER}, CONTAINER),
+    "container-type-detail": (
+        "containertasktypes/{container}/",
+        {"GET": READ, "PUT": OWNER, "DELETE": USED},
+        CONTAINER,
+    ),
+    "container-type-archive": ("containertasktypes/{container}/archive/", {"POST": OWNER}, {}),
+    "container-type-unarchive": ("containertasktypes/{container}/unarchive/", {"POST": OWNER}, {}),
+    "executable-type-revisions": ("executabletasktypes/{executable}/revisions/", {"GET": READ}, {}),
+    "executable-type-revision": ("executabletasktypes/{executable}/revisions/1/", {"GET": READ}, {}),
+    "executable-type-diff": ("executabletasktypes/{executable}/revisions/1/diff/", {"GET": READ}, {}),
+    "executable-type-restore": ("executabletasktypes/{executable}/revisions/1/restore/", {"POST": OWNER}, {}),
+    "container-type-revisions": ("containertasktypes/{container}/revisions/", {"GET": READ}, {}),
+    "container-type-revision": ("containertasktypes/{container}/revisions/1/", {"GET": READ}, {}),
+    "container-type-diff": ("containertasktypes/{container}/revisions/1/diff/", {"GET": READ}, {}),
+    "container-type-restore": ("containertasktypes/{container}/revisions/1/restore/", {"POST": OWNER}, {}),
     "whitelist-list": ("taskwhitelists/", {"GET": READ, "POST": CREATE}, {"name": "{role}"}),
     "whitelist-detail": (
         "taskwhitelists/{whitelist}/",
-        {"GET": READ, "PUT": OWNER, "PATCH": OWNER},
+        {"GET": READ, "PUT": OWNER, "PATCH": OWNER, "DELETE": USED},
         {"name": "{role}"},
     ),
+    "whitelist-archive": ("taskwhitelists/{whitelist}/archive/", {"POST": OWNER}, {}),
+    "whitelist-unarchive": ("taskwhitelists/{whitelist}/unarchive/", {"POST": OWNER}, {}),
     "whitelist-add": ("taskwhitelists/{whitelist}/add/", {"POST": OWNER}, {"executable_task_types": "{executable}"}),
     "whitelist-remove": (
         "taskwhitelists/{whitelist}/remove/",
@@ -41,7 +70,21 @@ MATRIX = {
         {"executable_task_types": "{executable}"},
     ),
     "queue-list": ("taskqueues/", {"GET": READ, "POST": CREATE}, {"name": "{role}"}),
-    "queue-detail": ("taskqueues/{queue}/", {"GET": READ, "PUT": QUEUE, "PATCH": QUEUE}, {"name": "{role}"}),
+    "queue-detail": (
+        "taskqueues/{queue}/",
+        {"GET": READ, "PUT": QUEUE, "PATCH": QUEUE, "DELETE": USED_QUEUE},
+        {"name": "{role}"},
+    ),
+    "queue-archive": ("taskqueues/{queue}/archive/", {"POST": QUEUE}, {}),
+    "queue-unarchive": ("taskqueues/{queue}/unarchive/", {"POST": QUEUE}, {}),
+    "schedule-list": ("schedules/", {"GET": READ, "POST": CREATE}, SCHEDULE),
+    "schedule-detail": (
+        "schedules/{schedule}/",
+        {"GET": READ, "PUT": OWNER, "PATCH": OWNER, "DELETE": GONE},
+        SCHEDULE,
+    ),
+    "schedule-run": ("schedules/{schedule}/run/", {"POST": OWN_CREATE}, {}),
+    "schedule-times": ("schedules/{schedule}/times/", {"GET": READ}, {}),
     "user-list": ("users/", {"GET": READ}, {}),
     "user-me": ("me/", {"GET": READ}, {}),
     "user-detail": ("users/owner/", {"GET": READ, "PATCH": ADMIN}, {"max_running": "1"}),
@@ -70,6 +113,8 @@ MATRIX = {
         {"GET": READ, "PATCH": OWNER},
         {"labels": '{{"a": "{role}"}}'},
     ),
+    "executable-instance-after": ("executabletaskinstances/{instance}/after/", {"GET": READ}, {}),
+    "executable-instance-dependents": ("executabletaskinstances/{instance}/dependents/", {"GET": READ}, {}),
     "executable-instance-attempts": ("executabletaskinstances/{instance}/attempts/", {"GET": READ}, {}),
     "executable-instance-logs": ("executabletaskinstances/{instance}/logs/", {"GET": READ}, {}),
     "executable-instance-log": ("executabletaskinstances/{instance}/logs/stdout", {"GET": READ}, {}),
@@ -94,6 +139,8 @@ MATRIX = {
         {"GET": READ, "PATCH": OWNER},
         {"name": "{role}"},
     ),
+    "container-instance-after": ("containertaskinstances/{container_instance}/after/", {"GET": READ}, {}),
+    "container-instance-dependents": ("containertaskinstances/{container_instance}/dependents/", {"GET": READ}, {}),
     "container-instance-attempts": ("containertaskinstances/{container_instance}/attempts/", {"GET": READ}, {}),
     "container-instance-logs": ("containertaskinstances/{container_instance}/logs/", {"GET": READ}, {}),
     "container-instance-log": ("containertaskinstances/{container_instance}/logs/stdout", {"GET": READ}, {}),
@@ -115,6 +162,7 @@ ONLY_IN_2 = {
     ("user-detail", "PATCH"),
     ("executable-instance-detail", "PATCH"),
     ("container-instance-detail", "PATCH"),
+    *((f"{name}-detail", "DELETE") for name in ("executable-type", "container-type", "queue", "whitelist")),
 }
 """What version 1 does not have, at paths that it has."""
 
@@ -139,6 +187,9 @@ OPEN = {
 SESSION = {"home": ("/", "GET"), "logout": ("/logout/", "GET")}
 """Pages, for people who have signed in with a browser: no key opens them."""
 
+PAGES = {str(each.name) for each in pages} - OPEN.keys() - SESSION.keys()
+"""Pages whose matrix is `tests/pages/all_pages.py`; that they ask who one is: `tests/integration/web`."""
+
 ELSEWHERE = {"admin/"}
 """What has a matrix of its own: `tests/integration/admin`."""
 
@@ -155,7 +206,14 @@ def ids_of(world: World) -> dict[str, object]:
         "queue": world.queue.id,
         "instance": world.instance.uuid,
         "container_instance": world.container_instance.uuid,
+        "schedule": schedule_of(world).id,
     }
+
+
+def schedule_of(world: World) -> Schedule:
+    """A schedule of the types' owner; another one, once somebody has deleted it."""
+    fields = {"user": world.users["owner"], "task_type": world.container, "task_queue": world.queue}
+    return Schedule.objects.get_or_create(name="yearly", defaults={"cron": "0 0 1 1 *", **fields})[0]
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +243,7 @@ def test_no_endpoint_is_without_a_row() -> None:
     names = list(names_in(urlpatterns))
     assert len(names) == len(set(names))
     control = {f"control-{act}" for act in [*CONTROL, *FILES, "greeting"]}  # the latter: test_worker_greeting.py
-    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys() | OWN | control
+    assert set(names) == MATRIX.keys() | OPEN.keys() | SESSION.keys() | PAGES | OWN | control
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

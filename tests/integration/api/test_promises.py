@@ -101,7 +101,7 @@ class TestPausing:
     @pytest.mark.parametrize("send", ["form", "json"])
     def test_by_version_2_alone(self, cast: Cast, world: World, send: str) -> None:
         client, path = cast.queue_owner, f"/api/taskqueues/{world.queue.id}/"
-        assert list(client.get2(path).json())[-2:] == ["paused", "max_running"]
+        assert list(client.get2(path).json())[-3:] == ["paused", "max_running", "datetime_archived"]
         assert "paused" not in client.get(path).json()
         body = {"paused": True, "description": "being mended"}
         assert getattr(client, send)("PATCH", path, body, HTTP_ACCEPT=V2).json()["paused"] is True

@@ -20,6 +20,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from saltant.server.accounts.tokens import create_token
 from saltant.server.api.openapi.document import document
 from saltant.server.tasks.models import TaskAttempt, Worker
+from saltant.server.tasks.schedule_models import Schedule
 from tests.integration.conftest import World
 
 ACCEPT = {"1": "application/json", "2": "application/json; version=2"}
@@ -81,6 +82,8 @@ def key(world: World) -> str:
     instance = world.make(state="running", name="it")
     lease = {"lease_expires": now + timedelta(hours=1), "datetime_claimed": now}
     TaskAttempt.objects.create(instance=instance, number=1, worker="node", **lease)
+    fields = {"task_type": world.executable, "task_queue": world.queue, "user": world.users["owner"]}
+    Schedule.objects.create(name="yearly", cron="0 0 1 1 *", **fields)
     return create_token(world.users["admin"])[1]
 
 
@@ -124,7 +127,8 @@ def point_at(case: Any, world: World) -> None:
     is_container = "container" in case.path
     task_type = world.container if is_container else world.executable
     instance = world.container_instance if is_container else world.instance
-    kinds = {"tasktypes": task_type, "taskqueues": world.queue, "taskwhitelists": world.whitelist}
+    kinds: dict[str, Any] = {"tasktypes": task_type, "taskqueues": world.queue, "taskwhitelists": world.whitelist}
+    kinds["schedules"] = Schedule.objects.first()
     thing: Any = next((each for part, each in kinds.items() if part in case.path), None)
     named = {"id": getattr(thing, "pk", 1), "uuid": str(instance.uuid), "username": "owner", "name": "node"}
     if isinstance(case.path_parameters, dict):

@@ -19,6 +19,15 @@ SAME = {name: name for name in ("string", "integer", "number", "object")}
 TYPES = SAME | {"boolean": "Boolean", "array": "list"}
 
 
+DESCRIBED = frozenset(
+    (
+        *("attempts", "after", "dependents", "add", "remove", "archive", "unarchive", "drain"),
+        *("workers", "schedules", "run", "times", "schema", "wait", "events", "many"),
+    )
+)
+"""The last parts of the paths that version 2 adds."""
+
+
 def section(title: str) -> list[list[str]]:
     """The cells of the rows below a title."""
     part = re.split(rf"^##+ {title}$", TEXT, flags=re.MULTILINE)[1]
@@ -54,7 +63,8 @@ def test_every_added_key_is_described_in_order(title: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["ExecutableType", "ContainerType"])
 def test_keys_of_types(name: str) -> None:
     one, two = properties("1", name), properties("2", name)
-    assert list(two) == [*one, *(CONTAINER if name == "ContainerType" else ()), *LIMITS]
+    kinds = CONTAINER if name == "ContainerType" else ()
+    assert list(two) == [*one, *kinds, *LIMITS, "datetime_archived", "revision"]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +88,24 @@ def test_attempts() -> None:
     assert [row[:2] for row in rows] == [[f"`{key}`", kind(each)] for key, each in properties("2", "Attempt").items()]
 
 
+@pytest.mark.parametrize("name", ["After", "Dependent"])
+def test_after(name: str) -> None:
+    rows = section("Starting after others")
+    assert [row[:2] for row in rows] == [[f"`{key}`", kind(each)] for key, each in properties("2", name).items()]
+
+
+def test_revisions() -> None:
+    described = properties("2", "Revision")
+    of_types, _, *rows = section("Revisions")
+    assert of_types[:2] == ["`revision`", kind(properties("2", "ExecutableType")["revision"])]
+    assert [row[:2] for row in rows[-len(described) :]] == [[f"`{key}`", kind(each)] for key, each in described.items()]
+
+
+def test_schedules() -> None:
+    rows = section("Schedules")
+    assert [row[:2] for row in rows] == [[f"`{key}`", kind(each)] for key, each in properties("2", "Schedule").items()]
+
+
 def test_workers() -> None:
     described = properties("2", "Worker")
     rows, states = section("Workers")[: len(described)], section("Workers")[len(described) :]
@@ -89,7 +117,16 @@ def test_workers() -> None:
     assert re.findall(r"\w+", said[1]) == list(described["running"]["items"]["properties"])
 
 
-@pytest.mark.parametrize("name", ["Whitelist", "Worker"])
+def test_what_can_be_archived() -> None:
+    [row] = section("Archiving, renaming, deleting")
+    for name in ("ExecutableType", "ContainerType", "Queue", "Whitelist"):
+        described = properties("2", name)["datetime_archived"]
+        assert row[:2] == ["`datetime_archived`", kind(described)]
+    one, two = properties("1", "Whitelist"), properties("2", "Whitelist")
+    assert list(two) == [*one, "datetime_archived", "pinned_revisions"]
+
+
+@pytest.mark.parametrize("name", ["Worker", "Schedule"])
 def test_other_bodies_are_as_in_version_1(name: str) -> None:
     assert list(properties("1", name)) == list(properties("2", name))
 
@@ -101,5 +138,5 @@ def test_every_reason_is_described() -> None:
 def test_every_path_of_version_2_is_described() -> None:
     for path in document("2")["paths"]:
         last = path.rstrip("/").split("/")[-1]
-        if last in ("attempts", "add", "remove", "drain", "workers", "schema", "wait", "events", "many"):
+        if last in DESCRIBED:
             assert re.search(rf"[/ ]{last}/", TEXT)

@@ -63,8 +63,8 @@ def test_a_job_from_its_claim_to_its_end(cast: Cast, world: World) -> None:
     said = say(cast.worker, "announce", announcement(cpus=4, memory=2**33, gpus=["A100"]))
     assert said.status_code == 200
     answer = said.json()
-    assert set(answer) == {"time", "lease", "version", "server"}
-    assert answer["server"] == services.server_identity()
+    assert set(answer) == {"time", "lease", "version", "server", "lanes"}
+    assert (answer["server"], answer["lanes"]) == (services.server_identity(), ["queue"])
     assert (answer["lease"], answer["version"]) == (60.0, worker_rights.version())
     assert abs(datetime.fromisoformat(answer["time"]) - timezone.now()) < timedelta(seconds=60)
     worker = Worker.objects.get(name=NAME)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from saltant.cli.output import Column, Output
+from saltant.cli.output import Column, Output, Share
 from saltant.states import State
 
 MOMENT = datetime(2026, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
@@ -83,6 +83,25 @@ def test_narrow_terminals_lose_columns_and_what_stays_is_whole() -> None:
         assert "● running" in text
         assert "\x1b[31m" not in text
         assert "\u202e" not in text
+
+
+def test_a_bar_is_drawn_where_there_is_something_to_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    columns = [Column("uuid"), Column("bar", "progress", keep=1, only_drawn=True)]
+
+    def told(stream: io.StringIO, bars: list[Share | None], **options: bool) -> str:
+        Output(**options, stdout=stream).table(columns, [("u", bar) for bar in bars], ids="uuid")
+        return stream.getvalue()
+
+    bars = [Share(42.0, "42%"), Share(None, "re\x1b[2Jading"), None]
+    drawn = told(Screen(), bars)
+    assert drawn.count("━") == 4
+    assert drawn.count("─") == 6
+    assert "42%" in drawn
+    assert "\x1b[2J" not in drawn
+    assert "PROGRESS" not in told(Screen(), [None])
+    assert told(io.StringIO(), bars) == "u\nu\nu\n"
+    assert json.loads(told(io.StringIO(), bars, json=True)) == [{"uuid": "u"}] * 3
 
 
 def test_one_thing_in_a_pipe_and_its_id() -> None:

@@ -26,6 +26,7 @@ URL = "http://host/api/taskqueues/"
         (error_for_answer(400, '{"non_field_errors": ["No\\n\\twhitelist."]}', URL), 5, "it: No whitelist."),
         (error_for_answer(409, '{"detail": "Not now.", "state": "failed"}', URL), 5, "Not now."),
         (error_for_answer(404, '{"detail": "Not found."}', URL), 3, "Check the base URL"),
+        (error_for_answer(404, '{"detail": "It has no such part."}', URL), 3, "Error: It has no such part."),
         (error_for_answer(502, "<title>Bad gateway</title>", URL), 6, "Bad gateway"),
         (error_for_answer(429, "", URL), 6, "429"),
         (exceptions.ConnectionFailed("It broke."), 6, "It broke."),

@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST = do_PUT = do_PATCH = respond  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests look at `requests` instead."""

@@ -9,6 +9,7 @@ MODULES = [
     "_http",
     "_http_errors",
     "client",
+    "commands",
     "exceptions",
     "models._encoding",
     "models._waiting_many",

@@ -50,6 +50,7 @@ MANAGERS = {
     "container_task_type": "ContainerTaskType",
     "executable_task_instance": "ExecutableTaskInstance",
     "executable_task_type": "ExecutableTaskType",
+    "schedule": "Schedule",
     "task_queue": "TaskQueue",
     "task_whitelist": "TaskWhitelist",
     "user": "User",

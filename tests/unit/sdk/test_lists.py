@@ -115,6 +115,24 @@ def test_a_list_goes_through_all_pages(server: Scripted, client: Client) -> None
     assert {request.query["a"] for request in server.requests} == {"& b"}
 
 
+def test_a_server_of_version_2_is_asked_by_cursors(server: Scripted, client: Client) -> None:
+    def by_cursor(request: Request) -> Answer:
+        first = int(request.query.get("cursor") or 1)
+        found = page(*(queue(id=id) for id in range(first, first + 3)))
+        # By number the first page has a link, too, which leads nowhere good.
+        if first < 7:
+            found["next"] = f"http://x/?cursor={first + 3}&page_size=3" if "cursor" in request.query else "?page=2"
+        return Answer(found, headers={"Saltant-Version": "2"})
+
+    server.decide = by_cursor
+    assert ids(client.task_queues.iterate(page_size=3)) == [*range(1, 10)]
+    # What the server is, its first answer tells.
+    assert [request.query.get("cursor") for request in server.requests] == [None, "", "4", "7"]
+    assert ids(client.task_queues.iterate(page_size=3)) == [*range(1, 10)]
+    assert [request.query.get("cursor") for request in server.requests[4:]] == ["", "4", "7"]
+    assert all("page" not in request.query for request in server.requests)
+
+
 def test_iterate_fetches_when_needed(server: Scripted, client: Client) -> None:
     Many(server, 10)
     found = client.task_queues.iterate(page_size=3)

@@ -14,7 +14,7 @@ from saltant.models.base_task_instance import BaseTaskInstance
 from saltant.models.executable_task_instance import ExecutableTaskInstance
 from saltant.models.resource import Model
 from saltant.models.task_queue import TaskQueue
-from tests.unit.sdk.conftest import Scripted, executable_type, instance, page, queue, quick_client
+from tests.unit.sdk.conftest import Answer, Scripted, executable_type, instance, page, queue, quick_client
 
 MOMENT = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 MANAGERS = [
@@ -22,12 +22,19 @@ MANAGERS = [
     "container_task_types",
     "executable_task_instances",
     "executable_task_types",
+    "schedules",
     "task_queues",
     "task_whitelists",
     "users",
     "workers",
 ]
-ARGUMENTS: dict[str, list[Any]] = {"download_results": ["folder"], "set_labels": [{}], "rename": ["x"]}
+ARGUMENTS: dict[str, list[Any]] = {
+    "download_results": ["folder"],
+    "set_labels": [{}],
+    "rename": ["x"],
+    "restore": [1],
+    "pin": [{}],
+}
 DELEGATES = {"sync": "get", "patch": "put"}
 """The model methods that use a manager method of another name: documented so."""
 
@@ -119,6 +126,28 @@ def test_constructors_take_the_documented_arguments_in_order(client: Client) -> 
     assert (made.uuid, made.name, made.state, made.task_queue, made.task_type) == ("u", "n", "created", 1, 2)
     made_queue = TaskQueue(1, "ada", "q", "d", True, False, True, False, True, [1], client.task_queues)
     assert (made_queue.private, made_queue.runs_executable_tasks, made_queue.active) == (True, False, True)
+
+
+@pytest.mark.parametrize("manager", ["task_queues", "executable_task_types"])
+def test_what_can_be_archived(server: Scripted, client: Client, manager: str) -> None:
+    acts = getattr(client, manager)
+    for act in (acts.archive, acts.unarchive, acts.delete):
+        server.script = [Answer(page())]
+        with pytest.raises(exceptions.UnsupportedByServer, match="version 1"):
+            act(7)
+    client._transport.server_version = 2
+    made = queue if manager == "task_queues" else executable_type
+    body = made(id=7, datetime_archived="2024-05-06T07:08:09Z")
+    server.script = [Answer(body, headers={"Saltant-Version": "2"})]
+    thing = acts.archive(7)
+    assert server.requests[-1].path.endswith("/7/archive/")
+    assert (thing.archived, thing.datetime_archived) == (True, MOMENT.replace(microsecond=0))
+    server.script = [Answer(body | {"datetime_archived": None}, headers={"Saltant-Version": "2"})]
+    assert thing.unarchive() is thing
+    assert not thing.archived
+    server.script = [Answer(None, 204, headers={"Saltant-Version": "2"})]
+    assert thing.delete() is thing
+    assert (server.requests[-1].method, server.requests[-1].path[-3:]) == ("DELETE", "/7/")
 
 
 def test_equality(server: Scripted, client: Client) -> None:

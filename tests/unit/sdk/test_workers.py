@@ -57,7 +57,7 @@ def test_a_worker(server: Scripted, client: Client) -> None:
 def test_lists(server: Scripted, client: Client) -> None:
     server.say(page(worker(), worker(name="ü/1")), Saltant_Version="2")
     assert [each.name for each in client.workers.list({"state": "online", "queue": "gpu"})] == ["node7", "ü/1"]
-    assert server.requests[-1].query == {"state": "online", "queue": "gpu", "page_size": "500"}
+    assert server.requests[-1].query == {"state": "online", "queue": "gpu", "page_size": "500", "cursor": ""}
     assert {each.name for each in client.workers.iterate()} == {"node7", "ü/1"}
 
 

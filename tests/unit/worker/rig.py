@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from saltant.jobs import Attempt, End, Job, Kind, Ticket
+from saltant.progress import Progress
 from saltant.worker import processes
 from saltant.worker.cgroups import Cgroups
 from saltant.worker.environment import Environment
@@ -84,6 +85,7 @@ class Server:
         self.cancelled: set[Attempt] = set()
         self.ends: dict[Attempt, End] = {}
         self.heartbeats: list[list[Attempt]] = []
+        self.progress: dict[Attempt, Progress] = {}
         self.announced: list[tuple[Any, ...]] = []
         self.holding: list[set[Attempt] | None] = []
         self.left: list[bool] = []
@@ -145,9 +147,15 @@ class Server:
         self.after_claim(ticket.attempt)
         return job
 
-    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+    def heartbeat(
+        self,
+        worker: str,
+        running: Mapping[Attempt, datetime | None],
+        progress: Mapping[Attempt, Progress] | None = None,
+    ) -> Orders:
         self.trouble("heartbeat")
         with self.changed:
+            self.progress.update(progress or {})
             self.heartbeats.append(list(running))
             self.changed.notify_all()
             orders = replace(self.orders, to_end=self.cancelled & set(self.heartbeats[-1]))
@@ -169,6 +177,15 @@ class Server:
             self.ends[attempt] = end
             self.changed.notify_all()
         return True
+
+    def finish_soon(
+        self, attempt: Attempt, worker: str, end: End, on_answer: Callable[[bool | Exception], None]
+    ) -> None:
+        try:
+            answer: bool | Exception = self.finish(attempt, worker, end)
+        except Exception as error:
+            answer = error
+        on_answer(answer)
 
     def trouble(self, call: str) -> None:
         if self.troubles.get(call, 0) > 0:

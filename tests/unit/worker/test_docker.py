@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from saltant.jobs import Attempt, Job, Kind
+from saltant.progress import Progress
 from saltant.reasons import Reason
 from saltant.states import State
 from saltant.worker.run_as import RunAs
@@ -85,6 +86,15 @@ def test_the_environment_is_what_was_promised_and_nothing_else(rig: DockerRig) -
     own = {name: seen.pop(name) for name in ("PATH", "HOSTNAME", "HOME")}  # every container's
     assert seen == {"WANTED": VALUE, "JOB_UUID": str(ran.job.attempt.uuid)}
     assert own["HOME"] == "/app"
+
+
+@pytest.mark.parametrize("path", ["logs_path", "results_path"])
+def test_it_says_how_far_it_is_in_a_folder_of_its_own(rig: DockerRig, path: str) -> None:
+    going = rig.start("sh -c 'echo 42 > $JOB_PROGRESS_FILE'", **{path: "/mine"})
+    assert going.running.conclude(rig.ran(going).end).progress == Progress(42.0)
+    folders = rig.folders.of(going.job.attempt)
+    assert list(folders.results.iterdir()) == []
+    assert set(folders.logs.iterdir()) == {folders.stdout, folders.stderr}
 
 
 def test_variables_that_a_container_cannot_be_given(rig: DockerRig) -> None:

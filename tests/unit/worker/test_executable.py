@@ -50,6 +50,7 @@ def test_the_environment_is_what_was_promised_and_nothing_else(make_rig: MakeRig
         "WANTED": "a b\nä",
         "JOB_LOGS_DIRECTORY": str(rig.folders.logs / str(attempt.uuid)),
         "JOB_RESULTS_DIRECTORY": str(rig.folders.results / str(attempt.uuid)),
+        "JOB_PROGRESS_FILE": str(rig.folders.of(attempt).progress),
     }
 
 

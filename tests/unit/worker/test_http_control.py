@@ -141,8 +141,11 @@ def test_ends_go_together_and_each_gets_its_own_answer(web: Web, control: HttpCo
     web.server.finish = lambda attempt, worker, end: accepts(attempt, worker, end) and attempt.number % 2 == 0  # type: ignore[method-assign]
     web.gate.clear()
     with ThreadPoolExecutor(20) as pool:
-        futures = [pool.submit(control.finish, each, "w", End(Reason.EXITED, exit_code=0)) for each in attempts]
-        until(lambda: web.under_way == 1 and len(control._turns._waiting) == 19)
+        end = End(Reason.EXITED, exit_code=0)
+        futures = [pool.submit(control.finish, attempts[0], "w", end)]
+        until(lambda: web.under_way == 1)
+        futures += [pool.submit(control.finish, each, "w", end) for each in attempts[1:]]
+        until(lambda: len(control._turns._waiting) == 19)
         web.gate.set()
         assert [future.result(30) for future in futures] == [each.number % 2 == 0 for each in attempts]
     assert paths(web) == ["finish", "finish"]
@@ -189,7 +192,9 @@ def test_one_bad_call_does_not_spoil_the_others(web: Web, control: HttpControl) 
     web.gate.clear()
     web.refuses_many = True
     with ThreadPoolExecutor(10) as pool:
-        futures = [pool.submit(control.claim, ticket(web), "w") for _ in range(6)]
+        futures = [pool.submit(control.claim, ticket(web), "w")]
+        until(lambda: web.under_way == 1)
+        futures += [pool.submit(control.claim, ticket(web), "w") for _ in range(5)]
         until(lambda: len(control._turns._waiting) == 5)
         web.gate.set()
         assert all(future.result(30) is not None for future in futures)

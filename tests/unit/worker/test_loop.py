@@ -40,6 +40,20 @@ def test_as_many_run_at_once_as_it_has_slots(make_rig: MakeRig) -> None:
     assert len(rig.server.claimed) == 3
 
 
+def test_a_slot_goes_on_while_an_end_is_on_its_way(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Callable[[], None]] = []
+    told = rig.server.finish_soon
+    monkeypatch.setattr(rig.server, "finish_soon", lambda *said: answers.append(lambda: told(*said)))
+    first, second = rig.submit("/bin/true"), rig.submit("/bin/true")
+    until(lambda: len(answers) == 2)
+    assert not rig.server.ends
+    assert set(rig.worker.running) == {first, second}  # their leases are renewed until the server has the ends
+    for answer in answers:
+        answer()
+    assert rig.end_of(first).exit_code == rig.end_of(second).exit_code == 0
+    until(lambda: rig.worker.running == [])
+
+
 def test_what_runs_is_in_every_heartbeat(make_rig: MakeRig) -> None:
     rig = make_rig(heartbeat_seconds=0.02)
     attempt = rig.submit("/bin/sleep 1000")
@@ -74,7 +88,7 @@ def test_a_cancel_between_claim_and_start_is_not_lost(rig: Rig) -> None:
 
 
 def test_a_ticket_that_cannot_be_claimed_for_long_comes_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saltant.worker.loop._CLAIM_TRIES", 2)
+    monkeypatch.setattr("saltant.worker.slots._CLAIM_TRIES", 2)
     rig.server.troubles["claim"] = 5
     attempt = rig.submit("/bin/true")
     assert rig.end_of(attempt).exit_code == 0
@@ -224,6 +238,6 @@ def test_a_cancelled_job_stays_cancelled_when_the_worker_stops(make_rig: MakeRig
     rig.said(deaf)
     rig.cancel(deaf)
     until(lambda: any(deaf in beat for beat in rig.server.heartbeats))
-    until(lambda: rig.worker._running[deaf].reason)
+    until(lambda: rig.worker._slots._running[deaf].reason)
     rig.worker.stop(0)
     assert rig.server.ends[deaf].reason is Reason.CANCELLED

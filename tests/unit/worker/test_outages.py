@@ -139,7 +139,7 @@ def test_while_the_server_answers_nothing_is_ended(make_rig: MakeRig) -> None:
     rig = make_rig(heartbeat_seconds=0.02)
     attempt = rig.submit("/bin/sleep 1000", lease=1.0, is_retried_when_lost=True)
     until(lambda: alive(attempt.uuid))
-    running = rig.worker._running[attempt]
+    running = rig.worker._slots._running[attempt]
     first = running.renewed
     until(lambda: running.renewed > first + 1.5)  # longer than the lease
     assert alive(attempt.uuid) != []

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from saltant.progress import Progress
 from saltant.reasons import Reason
 from saltant.worker.leftovers import LAUNCHER_VARIABLE, environment_of, kill_leftovers
 from saltant.worker.run_as import RunAs
@@ -93,6 +94,12 @@ def test_the_environment_is_what_was_named_and_the_programs_own(
     others = {name for name in seen if not name.startswith(("APPTAINER_", "SINGULARITY_"))} - own
     assert others == {"WANTED", "JOB_UUID"}
     assert ran.stderr == ""
+
+
+def test_it_says_how_far_it_is_in_a_folder_of_its_own(rig: ContainerRig, image: Path) -> None:
+    going = rig.start(image, "sh -c 'echo 42 > $JOB_PROGRESS_FILE'", results_path="/mine")
+    assert going.running.conclude(going.wait()).progress == Progress(42.0)
+    assert list(rig.folders.of(going.job.attempt).results.iterdir()) == []
 
 
 def test_values_are_in_nobodys_process_list(rig: ContainerRig, image: Path) -> None:

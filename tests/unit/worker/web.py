@@ -14,6 +14,7 @@ from saltant.protocol import (
     end_from_json,
     job_to_json,
     orders_to_json,
+    progress_from_json,
     running_from_json,
     ticket_from_json,
 )
@@ -110,7 +111,8 @@ class Web:
         return {"jobs": [None if job is None else job_to_json(job) for job in jobs]}
 
     def _heartbeat(self, body: dict[str, Any]) -> dict[str, Any]:
-        orders = self.server.heartbeat(body["worker"], running_from_json(body["running"]))
+        running = body["running"]
+        orders = self.server.heartbeat(body["worker"], running_from_json(running), progress_from_json(running))
         return orders_to_json(orders) | {"time": self._now()}
 
     def _finish(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def choose_queue(context: Context, task_type: BaseTaskType, named: str | None) -
 
 def queues_that_run(client: Client, task_type: BaseTaskType) -> list[TaskQueue]:
     """The queues that the user may use and that run a type."""
-    holding = {each.id for each in client.task_whitelists.iterate() if holds(each, task_type)}
+    lists = client.task_whitelists.iterate()
+    holding = {each.id for each in lists if not each.archived and holds(each, task_type)}
     return [
         each for each in usable_queues(client) if accepts(each, task_type) and not holding.isdisjoint(each.whitelists)
     ]
@@ -65,7 +66,7 @@ def queues_that_run(client: Client, task_type: BaseTaskType) -> list[TaskQueue]:
 
 def usable_queues(client: Client) -> list[TaskQueue]:
     """The queues that the user may put instances on."""
-    queues = client.task_queues.list({"active": True})
+    queues = [each for each in client.task_queues.list({"active": True}) if not each.archived]
     if not any(each.private for each in queues):
         return queues
     try:

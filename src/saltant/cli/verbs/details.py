@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from saltant.cli.resolve import class_of
-from saltant.cli.verbs.instances import reason_in_words, seconds_of, state_of
+from saltant.cli.verbs.instances import progress_of, reason_in_words, seconds_of, share_of, state_of
 
 if TYPE_CHECKING:
     from saltant.cli.verbs.instances import Names
@@ -28,6 +29,8 @@ def fields_of(instance: BaseTaskInstance, names: Names) -> dict[str, object]:
         "user": instance.user,
         "task_type": instance.task_type,
         "task_queue": instance.task_queue,
+        "revision": instance.revision,
+        "command": instance.command,
         "arguments": instance.arguments,
         "datetime_created": instance.datetime_created,
         "datetime_started": instance.datetime_started,
@@ -36,6 +39,7 @@ def fields_of(instance: BaseTaskInstance, names: Names) -> dict[str, object]:
         "reason": instance.reason,
         "message": instance.message,
         "waiting": instance.waiting,
+        "progress": progress_of(instance),
         "exit_code": instance.exit_code,
         "signal": instance.signal,
         "attempt": instance.attempt,
@@ -62,7 +66,9 @@ def for_people(instance: BaseTaskInstance, names: Names, attempts: list[TaskAtte
     if instance.is_finished:
         shown["reason"] = reason_in_words(instance)
     shown["waiting"] = instance.waiting
-    shown |= {name: said[name] for name in ("name", "type", "queue", "user", "arguments")}
+    shown["progress"] = share_of(instance)
+    shown |= {name: said[name] for name in ("name", "type", "revision", "queue", "user", "arguments")}
+    shown["command"] = None if instance.command is None else shlex.join(instance.command)
     shown |= {
         "created": instance.datetime_created,
         "started": instance.datetime_started,

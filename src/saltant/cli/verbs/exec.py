@@ -9,6 +9,7 @@ import click
 from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
 from saltant.cli.failures import REFUSED, USAGE, Failure
+from saltant.cli.verbs import after as after_option
 from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.choosing import VARIABLE, accepts_kind, holds, usable_queues, usual_queue
 from saltant.cli.verbs.command import Wanted, wanted_for
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--image", metavar="IMAGE", help="Run it in a container of this image, by Docker.")
 @click.option("--name", default="", help="A name for the instance.")
 @labels_option.giving
+@after_option.options
 def exec_(
     context: Context,
     argv: tuple[str, ...],
@@ -40,6 +42,8 @@ def exec_(
     image: str | None,
     name: str,
     labels: tuple[str, ...],
+    after: tuple[str, ...],
+    after_any: tuple[str, ...],
 ) -> None:
     """Run a command on a queue, print what it prints, and exit as it does.
 
@@ -51,12 +55,14 @@ def exec_(
     """
     labelled = labels_option.given(labels)
     client = context.client
+    others = after_option.found(client, after, after_any)
     user = own_name(client)
     wanted = wanted_for(argv, user, image)
     queues = _queues(context, queue, "executable" if image is None else "docker")
     task_type = _task_type(client, wanted, user)
     chosen = _on_a_queue(client, queues, task_type, user)
-    instance = resolve.instances_of(client, task_type).create(task_type.id, chosen.id, name=name, **labelled)
+    create = resolve.instances_of(client, task_type).create
+    instance = create(task_type.id, chosen.id, name=name, **labelled, **others)
     code = follow_to_the_end(context, instance)
     if code in (126, 127) and not argv[0].startswith("/") and "/" in argv[0]:
         context.output.hint(f"A job starts in an empty folder: give the whole path of {argv[0]}, as workers see it.")

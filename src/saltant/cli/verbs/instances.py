@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from saltant.cli import times
 from saltant.cli.failures import REFUSED, Failure
-from saltant.cli.output import Column
+from saltant.cli.output import Column, Share
 from saltant.cli.resolve import class_of
 from saltant.exceptions import NotFound, UnsupportedByServer
 from saltant.reasons import Reason
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 TIMED_OUT, OTHER_END, NOT_EXECUTABLE, NOT_THERE, SIGNALLED, SIGKILL = 124, 125, 126, 127, 128, 9
 
+TOLD = (
+    *("task_type", "task_queue", "arguments", "datetime_started", "datetime_finished", "reason"),
+    *("message", "waiting", "attempt", "worker", "exit_code", "signal", "cpu_seconds", "peak_memory"),
+    *("cancelled_by", "revision", "command"),
+)
+"""What JSON has as the server tells it."""
 COLUMNS = (
     Column("uuid", short=8),
     Column("state"),
@@ -30,15 +37,9 @@ COLUMNS = (
     Column("user", keep=3),
     Column("datetime_created", "created", keep=6),
     Column("took", keep=2),
+    Column("bar", "progress", keep=7, only_drawn=True),
     Column("why", keep=7),
-    *(
-        Column(name, only_json=True)
-        for name in (
-            *("class", "task_type", "task_queue", "arguments", "datetime_started", "datetime_finished", "reason"),
-            *("message", "waiting", "attempt", "worker", "exit_code", "signal", "cpu_seconds", "peak_memory"),
-            "cancelled_by",
-        )
-    ),
+    *(Column(name, only_json=True) for name in ("class", *TOLD, "progress")),
 )
 """Those of lists of instances. In JSON `took` is in seconds."""
 
@@ -52,15 +53,20 @@ class Names:
 
     def of_type(self, instance: BaseTaskInstance) -> str:
         """The name of an instance's task type."""
-        cls = class_of(instance)
+        return self.of_type_id(class_of(instance), instance.task_type)
+
+    def of_type_id(self, cls: str, id: int) -> str:
+        """The name of the task type of an id."""
         client = self._client
-        return self._name(
-            cls, client.container_task_types if cls == "container" else client.executable_task_types, instance.task_type
-        )
+        return self._name(cls, client.container_task_types if cls == "container" else client.executable_task_types, id)
 
     def of_queue(self, instance: BaseTaskInstance) -> str:
         """The name of an instance's queue."""
-        return self._name("queue", self._client.task_queues, instance.task_queue)
+        return self.of_queue_id(instance.task_queue)
+
+    def of_queue_id(self, id: int) -> str:
+        """The name of the queue of an id."""
+        return self._name("queue", self._client.task_queues, id)
 
     def _name(self, kind: str, manager: Any, id: int) -> str:
         if (kind, id) not in self._found:
@@ -80,7 +86,7 @@ class Row:
 
     @cached_property
     def fields(self) -> dict[str, object]:
-        """What each column shows."""
+        """What each column shows, but for what is only drawn."""
         instance = self.instance
         return {
             "uuid": instance.uuid,
@@ -93,16 +99,17 @@ class Row:
             "took": seconds_of(instance),
             "why": why(instance),
             "class": class_of(instance),
-            **{name: getattr(instance, name) for name in (each.name for each in COLUMNS[10:])},
+            **{name: getattr(instance, name) for name in TOLD},
+            "progress": progress_of(instance),
         }
 
     def values(self, *, drawn: bool) -> list[object]:
         """The row; on a terminal with a duration for people."""
-        fields = dict(self.fields)
+        fields = {**self.fields, "bar": bar_of(self.instance)}
         if drawn:
             took = fields["took"]
             fields["took"] = times.duration(took) if isinstance(took, float) else ""
-        return list(fields.values())
+        return [fields[column.name] for column in COLUMNS]
 
 
 def rows(instances: Iterable[BaseTaskInstance], names: Names, *, drawn: bool) -> Iterable[list[object]]:
@@ -124,6 +131,29 @@ def seconds_of(instance: BaseTaskInstance) -> float | None:
         return None
     end = instance.datetime_finished or datetime.now(UTC)
     return round(max((end - instance.datetime_started).total_seconds(), 0.0), 3)
+
+
+def progress_of(instance: BaseTaskInstance) -> dict[str, object] | None:
+    """How far it is, as JSON has it."""
+    return None if instance.progress is None else asdict(instance.progress)
+
+
+def share_of(instance: BaseTaskInstance) -> Share | None:
+    """How far it is, or was at its end, for people."""
+    said = instance.progress
+    if said is None:
+        return None
+    percent = None if said.percent is None else f"{said.percent:.0f}%"
+    counted = None if said.done is None else f"{said.done:g}" + ("" if said.total is None else f" of {said.total:g}")
+    return Share(said.percent, ", ".join(part for part in (percent, counted, said.message) if part))
+
+
+def bar_of(instance: BaseTaskInstance) -> Share | None:
+    """How far one is that runs, in a few words."""
+    said = instance.progress
+    if said is None or instance.state != State.RUNNING:
+        return None
+    return Share(said.percent, said.message[:20] if said.percent is None else f"{said.percent:.0f}%")
 
 
 def why(instance: BaseTaskInstance) -> str:

@@ -6,6 +6,7 @@ import click
 
 from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
+from saltant.cli.verbs import after as after_option
 from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.arguments import read_arguments
 from saltant.cli.verbs.choosing import choose_queue
@@ -21,6 +22,8 @@ from saltant.cli.verbs.submitting import follow_to_the_end
 @click.option("--queue", metavar="NAME", help="The queue to run it on.", shell_complete=complete.queues)
 @click.option("--name", default="", help="A name for the instance, which need not be unique.")
 @labels_option.giving
+@after_option.options
+@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Of the type as its revision N has it.")
 @click.option("-f", "--follow", "follows", is_flag=True, help="Print what it prints, and exit as it does.")
 @click.option("--class", "cls", type=click.Choice(resolve.CLASSES), help="Which class of types is meant.")
 def run(
@@ -31,6 +34,9 @@ def run(
     queue: str | None,
     name: str,
     labels: tuple[str, ...],
+    after: tuple[str, ...],
+    after_any: tuple[str, ...],
+    revision: int | None,
     follows: bool,
     cls: str | None,
 ) -> None:
@@ -49,7 +55,9 @@ def run(
     client = context.client
     found = resolve.task_type(client, task_type, cls)
     chosen = choose_queue(context, found, queue)
-    instance = resolve.instances_of(client, found).create(found.id, chosen.id, arguments, name=name, **labelled)
+    others = after_option.found(client, after, after_any)
+    create = resolve.instances_of(client, found).create
+    instance = create(found.id, chosen.id, arguments, name=name, revision=revision, **labelled, **others)
     if follows:
         raise click.exceptions.Exit(follow_to_the_end(context, instance))
     if context.output.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Timer
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from saltant.cli.failures import INTERRUPTED
 from saltant.cli.verbs.details import fields_of
 from saltant.cli.verbs.following import follow, print_bytes
 from saltant.cli.verbs.instances import Names, exit_code, reason_in_words
+from saltant.cli.verbs.progressing import showing
 from saltant.exceptions import SaltantError
 from saltant.states import State
 
@@ -79,12 +80,15 @@ def follow_to_the_end(context: Context, instance: BaseTaskInstance) -> int:
     timer.daemon = True
     timer.start()
     try:
-        ended = follow(
-            instance,
-            take,
-            interrupted=interruption,
-            again=lambda number: output.hint(f"It is tried again: attempt {number}."),
-        )
+        with ExitStack() as stack:
+            if not output.stdout.isatty() and not output.json:  # else what it prints goes where the bar would be
+                stack.enter_context(showing(output, "Running", instance))
+            ended = follow(
+                instance,
+                take,
+                interrupted=interruption,
+                again=lambda number: output.hint(f"It is tried again: attempt {number}."),
+            )
     finally:
         timer.cancel()
     if output.json:

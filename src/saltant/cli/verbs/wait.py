@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from saltant.cli import complete
+from saltant.cli import complete, resolve
 from saltant.cli.common import Context, client_command
 from saltant.cli.failures import OTHER
 from saltant.cli.verbs.ending import as_completed
 from saltant.cli.verbs.given import full_uuids
 from saltant.cli.verbs.instances import COLUMNS, Names, rows
+from saltant.cli.verbs.progressing import showing
 from saltant.states import State
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from saltant.cli.output import Progress
     from saltant.models.base_task_instance import BaseTaskInstance
 
 
@@ -33,9 +37,14 @@ def wait(context: Context, uuids: tuple[str, ...], any_: bool, timeout: float | 
     output = context.output
     well = True
 
+    def bar() -> AbstractContextManager[Progress]:
+        if len(wanted) == 1 and output.stderr.isatty():
+            return showing(output, "Waiting", resolve.instance(context.client, wanted[0]))
+        return output.progress("Waiting", total=len(wanted))
+
     def ended() -> Iterator[BaseTaskInstance]:
         nonlocal well
-        with output.progress("Waiting", total=len(wanted)) as progress:
+        with bar() as progress:
             for instance in as_completed(context.client, wanted, timeout):
                 progress.advance()
                 well = well and instance.state == State.SUCCESSFUL

@@ -59,10 +59,16 @@ def _take(came: Queue[Any], timeout: float | None) -> BaseTaskInstance | None:
 
 def _print(context: Context, query: Query, came: Queue[Any]) -> None:
     output, names = context.output, Names(context.client)
+    told: dict[str, tuple[str, int | None]] = {}
     while True:
         instance = _take(came, None)
         if instance is None or not query.wants(instance):
             continue
+        before, told[instance.uuid] = told.get(instance.uuid), (instance.state, instance.attempt)
+        if not output.json and before == told[instance.uuid]:
+            continue  # only its progress is news, which lines do not show
+        if instance.is_finished:
+            del told[instance.uuid]
         if output.json:
             click.echo(json.dumps(jsonable(Row(instance, names).fields)))
         else:

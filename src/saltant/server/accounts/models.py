@@ -18,6 +18,9 @@ class User(AbstractUser):
         validators=[MinValueValidator(1)],
         help_text="How many of the user's instances run at once. Empty: no limit.",
     )
+    time_zone = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Pages show times in it. Empty: the browser's."
+    )
 
     @property
     def is_admin(self) -> bool:

@@ -1,6 +1,9 @@
 """Adding users, and letting them go. `by` is who does it, for the audit log."""
 
-from collections.abc import Collection
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from zoneinfo import available_timezones
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -9,10 +12,19 @@ from django.db import IntegrityError, transaction
 from saltant.server.accounts.models import User
 from saltant.server.audit.log import SALTANT, Actor, difference, record
 from saltant.server.audit.models import Action
+from saltant.server.tasks.cron import THIS_MACHINES_OWN
 
 
 class Unfit(Exception):
     """Something said about a user cannot be. The message says what."""
+
+
+class Malformed(Unfit):
+    """What is wrong with each field."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(" ".join(text for texts in errors.values() for text in texts))
+        self.errors = errors
 
 
 def create_user(
@@ -21,23 +33,26 @@ def create_user(
     """A new user; without a password they have tokens alone.
 
     Raises:
-        Unfit: the name is taken or malformed, the address malformed, the password too weak.
+        Malformed: the name is taken or malformed, the address malformed, the password too weak.
     """
     user = User(username=username, email=email, is_superuser=admin, is_staff=admin)
-    try:
-        if password is None:
-            user.set_unusable_password()
-        else:
+    if password is None:
+        user.set_unusable_password()
+    else:
+        try:
             validate_password(password, user)
-            user.set_password(password)
+        except ValidationError as error:
+            raise Malformed({"password": error.messages}) from None
+        user.set_password(password)
+    try:
         user.full_clean()
         with transaction.atomic():
             user.save()
             record(by, Action.CREATE, user, {"email": email, "admin": admin})
     except ValidationError as error:
-        raise Unfit(" ".join(error.messages)) from None
+        raise Malformed(error.message_dict) from None
     except IntegrityError:
-        raise Unfit(f"There is a user named {username!r} already.") from None
+        raise Malformed({"username": [f"There is a user named {username!r} already."]}) from None
     return user
 
 
@@ -104,6 +119,58 @@ def set_max_running(user: User, limit: int | None, *, by: Actor = SALTANT) -> No
             User.objects.filter(pk=user.pk).update(max_running=limit)
             record(by, Action.UPDATE, user, changes)
     user.max_running = limit
+
+
+def set_admin(user: User, is_admin: bool, *, by: Actor = SALTANT) -> None:
+    """Make somebody an admin, or no longer one.
+
+    Raises:
+        Unfit: they are the last active admin.
+    """
+    with transaction.atomic():
+        if not is_admin:
+            keep_an_admin([user])
+        if User.objects.filter(pk=user.pk, is_superuser=not is_admin).update(is_superuser=is_admin, is_staff=is_admin):
+            record(by, Action.UPDATE, user, {"is_superuser": [not is_admin, is_admin]})
+    user.is_superuser = user.is_staff = is_admin
+
+
+def set_profile(user: User, *, email: str, time_zone: str, by: Actor = SALTANT) -> None:
+    """Change where mail goes to, and the time zone in which pages show times; empty: the browser's.
+
+    Raises:
+        Malformed: one of them is none.
+    """
+    new = User(username=user.username, password=user.password, email=email, time_zone=time_zone)
+    errors: dict[str, list[str]] = {}
+    try:
+        new.clean_fields(exclude={"username", "password"})
+    except ValidationError as error:
+        errors = dict(error.message_dict)
+    if time_zone and time_zone not in zones():
+        errors["time_zone"] = [f"There is no time zone {time_zone[:64]!r}: take a name such as Europe/Berlin or UTC."]
+    if errors:
+        raise Malformed(errors)
+    new.clean()  # the address as it is kept
+    changes = difference(user, {"email": new.email, "time_zone": time_zone})
+    if not changes:
+        return
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email=new.email, time_zone=time_zone)
+        record(by, Action.UPDATE, user, changes)
+    user.email, user.time_zone = new.email, time_zone
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of time zones."""
+    return frozenset(name for name in available_timezones() if name not in THIS_MACHINES_OWN)
+
+
+def made_up_password() -> str:
+    """A password that nobody guesses, of characters that nobody mistakes for each other."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
 
 
 def keep_an_admin(leaving: Collection[User]) -> None:

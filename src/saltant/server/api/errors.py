@@ -6,15 +6,18 @@ import sys
 from typing import Any, Literal
 
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views import defaults
+from rest_framework.exceptions import ValidationError
 from rest_framework.views import exception_handler
 
 log = logging.getLogger("saltant.api")
 
 UNUSABLE = (OperationalError, InterfaceError)
 """What is raised where the database is away, was lost, or cannot write."""
+GONE = "Something that this names was deleted at the same time: look again, and send it anew."
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -30,7 +33,16 @@ def json_error(status: int, detail: str, **more: Any) -> HttpResponse:
 
 def handle(error: Exception, context: dict[str, Any]) -> Any:
     """What the API's views answer to an exception: DRF's answer, but 503 where the database cannot be used."""
-    return _unusable(error, "api") if isinstance(error, UNUSABLE) else exception_handler(error, context)
+    if isinstance(error, UNUSABLE):
+        return _unusable(error, "api")
+    return exception_handler(ValidationError({"non_field_errors": [GONE]}) if is_gone(error) else error, context)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether something is to be saved that names what is deleted: databases look at the end of a transaction."""
+    if not isinstance(error, IntegrityError):
+        return False
+    return getattr(error.__cause__, "sqlstate", None) == "23503" or "FOREIGN KEY constraint" in str(error)
 
 
 def _unusable(error: BaseException, asked: Literal["api", "page"]) -> HttpResponse:
@@ -38,7 +50,7 @@ def _unusable(error: BaseException, asked: Literal["api", "page"]) -> HttpRespon
     log.error("The database cannot be used: %s", error)
     why = "its disk may be full" if connection.vendor == "sqlite" else "it may be away or full"
     said = f"The database cannot be used now: {why}. Try again later."
-    answer = json_error(503, said) if asked == "api" else HttpResponse(said, content_type="text/plain", status=503)
+    answer = json_error(503, said) if asked == "api" else HttpResponse(render_to_string("503.html"), status=503)
     answer.headers["Retry-After"] = "5"
     return answer
 

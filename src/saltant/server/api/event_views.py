@@ -1,13 +1,13 @@
 """The stream of state changes: what the hub sends, made bit by bit."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
@@ -33,7 +33,7 @@ ID = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 CHANGES = Representation(TaskInstance, InstanceOfEitherSerializer, "pk")
 
 Key = tuple[int, str, int]
-"""An instance, its state and its attempt: what is told once."""
+"""An instance, its state (or the time of its progress) and its attempt: what is told once."""
 
 
 @dataclass
@@ -73,8 +73,25 @@ class Cursor:
                 self.after = (time, pk)
                 break
         if self.after is None:
+            found += self._find_progress(instances, {pk for pk, _ in found})
             old = self.newest - 2 * OVERLAP
             self.told = {key: time for key, time in self.told.items() if time >= old}
+        return found
+
+    def _find_progress(self, instances: "QuerySet[TaskInstance]", others: Set[int]) -> list[tuple[int, datetime]]:
+        """What says how far it is, and was not told yet; `others` are told anyhow."""
+        rows = instances.filter(attempts__number=F("attempt"), attempts__datetime_progress__gte=self.newest - OVERLAP)
+        rows = rows.order_by("attempts__datetime_progress", "pk")
+        seen: Any = rows.values_list("pk", "attempt", "attempts__datetime_progress")
+        found: list[tuple[int, datetime]] = []
+        for pk, attempt, time in seen[:LOOKED_AT]:
+            key = (pk, time.isoformat(), attempt)
+            if key in self.told or len(found) == MOST:
+                continue
+            self.told[key] = time
+            self.newest = max(self.newest, time)
+            if pk not in others:
+                found.append((pk, self.newest))
         return found
 
 

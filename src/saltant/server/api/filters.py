@@ -15,7 +15,17 @@ from rest_framework.exceptions import ValidationError
 
 from saltant.server.accounts.models import User
 from saltant.server.api import filter_fields as form
-from saltant.server.tasks.models import TaskClass, TaskInstance, TaskLabel, TaskQueue, TaskType, TaskWhitelist, Worker
+from saltant.server.tasks.models import (
+    TaskClass,
+    TaskInstance,
+    TaskLabel,
+    TaskQueue,
+    TaskType,
+    TaskTypeRevision,
+    TaskWhitelist,
+    Worker,
+)
+from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.states import State
 
@@ -118,6 +128,11 @@ def label(name: str) -> Filters:
 def beginning(name: str) -> Filters:
     """A column of UUIDs."""
     return {f"{name}__startswith": UUIDBeginningFilter(name, "startswith", label=name)}
+
+
+def archived(name: str) -> Filters:
+    """Whether it is archived."""
+    return {name: django_filters.BooleanFilter("datetime_archived", "isnull", label=name, exclude=True)}
 
 
 def boolean(name: str) -> Filters:
@@ -227,12 +242,13 @@ def _types(**more: Callable[[str], Filters]) -> type[LeanFilterSet]:
         user__username=text,
         command_to_run=text,
         datetime_created=moment,
+        archived=archived,
         **more,
     )
 
 
 def task_class(name: str) -> Filters:
-    """The class of an instance."""
+    """The class of an instance, or of a type."""
     return {name: django_filters.ChoiceFilter(name, label=name, choices=TaskClass.choices)}
 
 
@@ -248,6 +264,7 @@ def _instances(types: "QuerySet[TaskType]", **more: Callable[[str], Filters]) ->
         datetime_created=moment,
         datetime_finished=moment,
         datetime_changed=moment,
+        schedule=reference(Schedule.objects.all()),
         label=label,
         **more,
     )
@@ -257,6 +274,8 @@ TYPES: Mapping[TaskClass, type[LeanFilterSet]] = {
     TaskClass.EXECUTABLE: _types(),
     TaskClass.CONTAINER: _types(container_image=text, container_type=text),
 }
+TYPES_OF_EITHER = _types(container_image=text, container_type=text, task_class=task_class)
+"""Those of pages, which list both classes together."""
 INSTANCES: Mapping[TaskClass, type[LeanFilterSet]] = {
     each: _instances(TaskType.objects.filter(task_class=each)) for each in TaskClass
 }
@@ -272,8 +291,9 @@ QUEUES = declare(
     runs_docker_container_tasks=boolean,
     runs_singularity_container_tasks=boolean,
     active=boolean,
+    archived=archived,
 )
-WHITELISTS = declare(TaskWhitelist, name=text, description=text, user__username=text)
+WHITELISTS = declare(TaskWhitelist, name=text, description=text, user__username=text, archived=archived)
 WORKERS = declare(
     Worker,
     name=text,
@@ -285,4 +305,17 @@ WORKERS = declare(
     datetime_announced=moment,
     datetime_heartbeat=moment,
 )
+SCHEDULES = declare(
+    Schedule,
+    name=text,
+    description=text,
+    user__username=text,
+    task_type=reference(TaskType.objects.all()),
+    task_queue=reference(TaskQueue.objects.all()),
+    active=boolean,
+    datetime_created=moment,
+    next_time=moment,
+    last_time=moment,
+)
+REVISIONS = declare(TaskTypeRevision, changed_by=text, datetime_created=moment)
 USERS = declare(User, username=text, email=text)

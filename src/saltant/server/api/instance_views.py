@@ -16,6 +16,7 @@ from saltant.server.api.idempotency import answered_once
 from saltant.server.api.permissions import IsSignedIn, check_may_end, check_may_report
 from saltant.server.api.representations import Representation
 from saltant.server.api.resources import parse_uuid
+from saltant.server.api.revision_serializers import CloneSerializer
 from saltant.server.api.serializers import StateSerializer
 from saltant.server.api.serializers_v2 import AttemptSerializer
 from saltant.server.api.views import ListView, ResourceView, json_response
@@ -57,9 +58,17 @@ class CloneView(BirthView):
 
     @answered_once
     def post(self, request: Request, name: str) -> HttpResponse:
+        as_was = request.version == "2" and self.as_was(request)
         instance = self.resource.get(name)
         user: Any = request.user
-        return self.born(request, lambda: services.clone(user=user, instance=instance))
+        return self.born(request, lambda: services.clone(user=user, instance=instance, as_was=as_was))
+
+    def as_was(self, request: Request) -> bool:
+        """Whether it runs what it ran, and not its type as it is now."""
+        serializer = CloneSerializer(data={})
+        serializer.initial_data = plain(request, serializer.fields)
+        serializer.is_valid(raise_exception=True)
+        return bool(serializer.validated_data["as_was"])
 
 
 class AttemptsView(ResourceView):

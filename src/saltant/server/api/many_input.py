@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException, ValidationError
 
 from saltant.server.api.fields import JSONValue
+from saltant.server.api.revision_serializers import CloneSerializer
 from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskInstance
 
@@ -59,6 +60,10 @@ class ManyNamesSerializer(ManySerializer):
     """The body of a request that clones or terminates many."""
 
     uuids = NamesField(help_text=f"The instances, of this class: {MOST} at most.")
+
+
+class CloneManySerializer(ManyNamesSerializer, CloneSerializer):
+    """The body of a request that clones many."""
 
 
 class FiltersField(JSONValue):

@@ -15,6 +15,7 @@ from saltant.server.api.errors import json_error
 from saltant.server.api.forms import plain
 from saltant.server.api.idempotency import answered_once
 from saltant.server.api.many_input import (
+    CloneManySerializer,
     Failure,
     ManyInstancesSerializer,
     ManyNamesSerializer,
@@ -103,11 +104,14 @@ class MakingView(ManyView):
     ) -> HttpResponse:
         """Add each item to the batch, save that, and answer with what was made as it was saved."""
         outcomes = self.outcomes(items, add)
+        made = {index: each for index, each in enumerate(outcomes) if isinstance(each, TaskInstance)}
+        for index, errors in batch.check_after(made, len(items)).items():
+            outcomes[index] = Failure(400, errors)
         if all_or_nothing and len(batch.instances) < len(items):
             return nothing_done(outcomes)
         representation = self.resource.representation(self.version)
         with transaction.atomic():
-            batch.save()
+            save(batch)
             bodies = iter(representation.encode([representation.row_of(each) for each in batch.instances]))
             body = answer_of(each if isinstance(each, Failure) else next(bodies) for each in outcomes)
             if batch.instances:
@@ -142,35 +146,40 @@ class ManyCreateView(MakingView):
 class ManyCloneView(MakingView):
     """POST submits many instances once more."""
 
+    reads = CloneManySerializer
+
     @answered_once
     def post(self, request: Request) -> HttpResponse:
         said = self.said(request)
         user: Any = request.user
         batch = services.Batch(user)
-        found = self.originals(said["uuids"], batch)
+        as_was: bool = said["as_was"]
+        found = self.originals(said["uuids"], batch, as_was=as_was)
 
         def add(name: str) -> TaskInstance:
             original = found.get(parse_uuid(name))
             if original is None:
                 raise NotFound
-            return batch.clone(original)
+            return batch.clone(original, as_was=as_was)
 
         return self.made(said["uuids"], add, batch, all_or_nothing=said["all_or_nothing"])
 
-    def originals(self, names: Sequence[str], batch: services.Batch) -> dict[UUID, TaskInstance]:
+    def originals(self, names: Sequence[str], batch: services.Batch, *, as_was: bool) -> dict[UUID, TaskInstance]:
         """The instances that are to be cloned, as far as they exist."""
         wanted = list(filter(None, map(uuid_of, names)))
         sizes: dict[UUID, int] = {}
         for some in parts(wanted):
             rows = self.resource.all().filter(uuid__in=some).order_by()
-            sizes.update(rows.values_list("uuid", Length("arguments")))
+            size = Length("arguments") + Length("snapshot") if as_was else Length("arguments")
+            sizes.update(rows.values_list("uuid", size))
         try:
             for uuid in wanted:
                 batch.spend(sizes.get(uuid, 0))
         except services.TooLong:
             raise TOO_MUCH from None
         found: dict[UUID, TaskInstance] = {}
-        rows = self.resource.all().only("uuid", "task_queue", "task_type", "arguments", "name", "labels", *LIMITS)
+        columns = ["uuid", "task_queue", "task_type", "arguments", "name", "labels", *LIMITS]
+        rows = self.resource.all().only(*columns, *(("kind", "snapshot", "revision") if as_was else ()))
         for some in parts(list(sizes)):
             each = rows.filter(uuid__in=some).prefetch_related("task_type", "task_queue")
             found.update((instance.uuid, instance) for instance in each)
@@ -229,6 +238,18 @@ class ManyTerminateView(ManyView):
         if len(outcomes) <= AT_ONCE:
             return json_response(f'{{"results":[{"".join(pieces)}]}}')
         return StreamingHttpResponse(framed(pieces), content_type="application/json")
+
+
+def save(batch: services.Batch) -> None:
+    """Save a batch.
+
+    Raises:
+        ValidationError: what one of it is to wait for went a moment ago.
+    """
+    try:
+        batch.save()
+    except services.Refused as refused:
+        raise ValidationError(refused.errors) from None
 
 
 def uuid_of(name: str) -> UUID | None:

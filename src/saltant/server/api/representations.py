@@ -16,12 +16,13 @@ from rest_framework import serializers
 
 from saltant.server.api.fields import IdListField, JSONValue
 from saltant.server.api.ordering import Order
+from saltant.server.api.revision_fields import CommandField, PinsField
 from saltant.server.api.serializers_v2 import InstanceSerializerV2, WaitingField
 from saltant.server.api.worker_serializers import RunningField, WorkerStateField
-from saltant.server.tasks import waiting, worker_state
+from saltant.server.tasks import commands, waiting, worker_state
 from saltant.server.tasks.fields import JSONTextField
 from saltant.server.tasks.leases import live_since
-from saltant.server.tasks.models import TaskAttempt
+from saltant.server.tasks.models import TaskAttempt, WhitelistPin
 from saltant.states import WAITING, State
 
 Encoder = Callable[[Any], str]
@@ -41,7 +42,7 @@ def _moment(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return f'"{value}"'
+    return "null" if value is None else f'"{value}"'
 
 
 def _raw(value: str | None) -> str:
@@ -145,14 +146,19 @@ class Representation:
     @cached_property
     def extra(self) -> list[str]:
         """Columns that follow those of the body, for what is computed and for the next chunk of a long list."""
-        needed = [name for column in self.columns if column.computed for name in column.computed.needs]
-        return [*needed, self.order.removeprefix("-")]
+        needed = (name for column in self.columns if column.computed for name in column.computed.needs)
+        return [*dict.fromkeys(name for name in needed if name not in self.shown), self.order.removeprefix("-")]
 
-    def needs_of(self, computed: Computed) -> slice:
+    @cached_property
+    def shown(self) -> dict[str, int]:
+        """Where a row has the columns that the body shows as they are."""
+        plain = [(each.path, at) for at, each in enumerate(self.columns) if each.ids is None and each.computed is None]
+        return dict(plain)
+
+    def needs_of(self, computed: Computed) -> list[int]:
         """Where a row has what `computed` needs."""
-        every = [column.computed for column in self.columns if column.computed]
-        start = len(self.columns) + sum(len(each.needs) for each in every[: every.index(computed)])
-        return slice(start, start + len(computed.needs))
+        start = len(self.columns)
+        return [self.shown[name] if name in self.shown else start + self.extra.index(name) for name in computed.needs]
 
     def rows(
         self, queryset: QuerySet[Any], order: Order | None = None, *, backwards: bool = False
@@ -161,10 +167,15 @@ class Representation:
         if issubclass(self.serializer, InstanceSerializerV2):
             current = FilteredRelation("attempts", condition=Q(attempts__number=F("attempt")))
             queryset = queryset.alias(current=current)
-        columns = [*(column.expression for column in self.columns), *self.extra]
+        columns = [*(column.expression for column in self.columns), *map(self._stored, self.extra)]
         if order is None:
             return queryset.order_by(self.order).values_list(*columns)
         return queryset.order_by(*order.expressions(backwards=backwards)).values_list(*columns, *order.columns)
+
+    def _stored(self, name: str) -> Any:
+        """What `values_list` is given for an extra column: JSON stays text there, too."""
+        is_json = name != "pk" and isinstance(self.model._meta.get_field(name.split("__")[0]), JSONTextField)
+        return ExpressionWrapper(F(name), output_field=TextField()) if is_json else name
 
     def row_of(self, thing: Model) -> Row:
         """The row of an object that was just saved, and so has no attempts."""
@@ -185,7 +196,7 @@ class Representation:
             return _ids(self.model, column.ids, [row[position] for row in rows])
         if column.computed is not None:
             needs = self.needs_of(column.computed)
-            return column.computed.prepare({row[position]: row[needs] for row in rows})
+            return column.computed.prepare({row[position]: [row[at] for at in needs] for row in rows})
         return column.encoder
 
 
@@ -219,8 +230,23 @@ def _waiting(rows: Mapping[int, Row]) -> Encoder:
     """Encodes an instance's id as the reason why it waits, or null: one query, if any of `rows` waits for workers."""
     workers = waiting.live_workers() if any(row[0] == State.PUBLISHED for row in rows.values()) else []
     facts = {pk: waiting.Facts(*row) for pk, row in rows.items() if row[0] in WAITING}
-    why = {pk: waiting.explain(each, workers) for pk, each in facts.items()}
+    others = waiting.awaited({pk: each.waits_for for pk, each in facts.items()})
+    why = {pk: waiting.explain(each, workers, others.get(pk, ())) for pk, each in facts.items()}
     return lambda pk: _text(why.get(pk))
+
+
+def _commands(rows: Mapping[int, Row]) -> Encoder:
+    """Encodes an instance's id as the words of its command."""
+    return lambda pk: commands.command_of(rows[pk])
+
+
+def _pins(rows: Mapping[int, Row]) -> Encoder:
+    """Encodes a whitelist's id as the revisions that it pins: one query for all of `rows`."""
+    pins = WhitelistPin.objects.filter(whitelist__in=rows, to_revision__isnull=False).order_by("task_type")
+    found: dict[int, list[str]] = {}
+    for pk, task_type, number in pins.values_list("whitelist", "task_type", "to_revision"):
+        found.setdefault(pk, []).append(f'"{task_type}":{number}')
+    return lambda pk: f"{{{','.join(found.get(pk, ()))}}}"
 
 
 def _worker_states(rows: Mapping[int, Row]) -> Encoder:
@@ -245,6 +271,8 @@ def _running(rows: Mapping[int, Row]) -> Encoder:
 
 COMPUTED: Mapping[type[Any], Computed] = {
     WaitingField: Computed(waiting.NEEDS, _waiting),
+    CommandField: Computed(commands.NEEDS, _commands),
+    PinsField: Computed((), _pins),
     WorkerStateField: Computed(worker_state.NEEDS, _worker_states),
     RunningField: Computed(("name",), _running),
 }

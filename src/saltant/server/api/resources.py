@@ -17,9 +17,12 @@ from saltant.server.api.filters import LeanFilterSet
 from saltant.server.api.instance_input import InstanceReader
 from saltant.server.api.ordering import Order
 from saltant.server.api.representations import Representation
+from saltant.server.api.schedule_serializers import ScheduleSerializer
+from saltant.server.api.uuids import read_uuid
 from saltant.server.api.worker_serializers import WorkerSerializer
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
+from saltant.server.tasks.schedule_models import Schedule
 
 SAMPLES = {"id": 2**62, "uuid": UUID(int=2**128 - 1), "username": "\N{BLACK STAR}", "name": "\N{BLACK STAR}"}
 """For each lookup, a value that nothing else in a query has."""
@@ -140,12 +143,8 @@ def parse_uuid(text: str) -> UUID:
     Raises:
         NotFound: it is no UUID.
     """
-    try:
-        uuid = UUID(text)
-    except ValueError:
-        raise NotFound from None
-    # Python also takes braces, prefixes, and dashes anywhere.
-    if text.lower() not in (str(uuid), uuid.hex):
+    uuid = read_uuid(text)
+    if uuid is None:
         raise NotFound
     return uuid
 
@@ -178,8 +177,18 @@ WORKERS = Resource(
     order="name",
     orders=("name", "host", "datetime_announced", "datetime_heartbeat"),
 )
+SCHEDULES = Resource(
+    Schedule,
+    {"1": ScheduleSerializer},
+    filters.SCHEDULES,
+    orders=("id", "name", "datetime_created", "next_time", "last_time"),
+)
 QUEUES = Resource(TaskQueue, {"1": serializers.QueueSerializer, "2": serializers_v2.QueueSerializerV2}, filters.QUEUES)
-WHITELISTS = Resource(TaskWhitelist, {"1": serializers.WhitelistSerializer}, filters.WHITELISTS)
+WHITELISTS = Resource(
+    TaskWhitelist,
+    {"1": serializers.WhitelistSerializer, "2": serializers_v2.WhitelistSerializerV2},
+    filters.WHITELISTS,
+)
 TYPES = {
     one.task_class: Resource(
         TaskType,

@@ -28,8 +28,7 @@ class ResultsView(FilesView):
 
     def get(self, request: Request, name: str) -> HttpResponse:
         _, number, attempt = self.find(request, name)
-        said = [] if attempt is None else [*_there(number, attempt), *_not_there(number, attempt)]
-        return json_response(json.dumps(said, ensure_ascii=False, separators=(",", ":")))
+        return json_response(json.dumps(results_of(number, attempt), ensure_ascii=False, separators=(",", ":")))
 
 
 class ResultView(FilesView):
@@ -66,6 +65,11 @@ class ArchiveView(FilesView):
         if request.method == "HEAD":
             return HttpResponse(b"", content_type=content_type, headers=headers)
         return StreamingHttpResponse(begin(make(members)), content_type=content_type, headers=headers)
+
+
+def results_of(number: int, attempt: TaskAttempt | None) -> list[dict[str, Any]]:
+    """Which results an attempt left, and which are not there, and why."""
+    return [] if attempt is None else [*_there(number, attempt), *_not_there(number, attempt)]
 
 
 def _rows(attempt: TaskAttempt) -> list[ResultFile]:

@@ -21,6 +21,7 @@ from saltant.server.api.fields import (
     is_splittable,
     is_variable_name,
 )
+from saltant.server.tasks import services
 from saltant.server.tasks.models import ContainerType, TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist
 from saltant.states import State
 
@@ -169,6 +170,11 @@ class WhitelistSerializer(serializers.ModelSerializer[TaskWhitelist]):
         """Replace the types of the classes that were named; the others stay."""
         for task_class, wanted in types.items():
             held = set(whitelist.task_types.filter(task_class=task_class))
+            try:
+                services.check_addable(set(wanted) - held)
+            except services.Refused as refused:
+                errors = {f"whitelisted_{key}": sentences for key, sentences in refused.errors.items()}
+                raise serializers.ValidationError(errors) from None
             whitelist.task_types.remove(*held.difference(wanted))
             whitelist.task_types.add(*wanted)
 
@@ -191,6 +197,10 @@ class QueueSerializer(serializers.ModelSerializer[TaskQueue]):
             "active",
             "whitelists",
         ]
+
+    def update(self, instance: TaskQueue, validated_data: dict[str, Any]) -> TaskQueue:
+        services.rename_queue(instance, validated_data.pop("name", instance.name))
+        return super().update(instance, validated_data)
 
 
 class InstanceSerializer(serializers.ModelSerializer[TaskInstance]):

@@ -5,29 +5,85 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from saltant.reasons import Reason
+from saltant.server.api.after import AfterField
 from saltant.server.api.container_fields import CONTAINER, ContainerFields
-from saltant.server.api.fields import IdListField, LabelsField
+from saltant.server.api.fields import IdListField, JSONValue, LabelsField
 from saltant.server.api.limits import LimitFields
+from saltant.server.api.revision_fields import CommandField, NumberField, PinsField
 from saltant.server.api.serializers import (
     ContainerTypeSerializer,
     ExecutableTypeSerializer,
     InstanceSerializer,
     QueueSerializer,
     UserSerializer,
+    WhitelistSerializer,
     types_of,
 )
 from saltant.server.tasks import services
-from saltant.server.tasks.models import LIMITS, TaskAttempt, TaskClass, TaskQueue
+from saltant.server.tasks.models import LIMITS, TaskAttempt, TaskClass, TaskQueue, TaskWhitelist
 
 
-class ExecutableTypeSerializerV2(LimitFields, ExecutableTypeSerializer):
+class ArchivedField(serializers.DateTimeField):
+    """When a thing was archived."""
+
+    def __init__(self) -> None:
+        help_text = "When it was archived: nothing new is made with it. Null: it is in use."
+        super().__init__(read_only=True, allow_null=True, help_text=help_text)
+
+
+class RevisionedType(serializers.Serializer[Any]):
+    """What both classes of types say of their revisions."""
+
+    revision = NumberField(read_only=True, help_text="The number of its newest revision, which is what it is now.")
+
+
+class ExecutableTypeSerializerV2(RevisionedType, LimitFields, ExecutableTypeSerializer):
+    datetime_archived = ArchivedField()
+
     class Meta(ExecutableTypeSerializer.Meta):
-        fields = [*ExecutableTypeSerializer.Meta.fields, *LIMITS]
+        fields = [*ExecutableTypeSerializer.Meta.fields, *LIMITS, "datetime_archived", "revision"]
 
 
-class ContainerTypeSerializerV2(ContainerFields, LimitFields, ContainerTypeSerializer):
+class ContainerTypeSerializerV2(RevisionedType, ContainerFields, LimitFields, ContainerTypeSerializer):
+    datetime_archived = ArchivedField()
+
     class Meta(ContainerTypeSerializer.Meta):
-        fields = [*ContainerTypeSerializer.Meta.fields, *CONTAINER, *LIMITS]
+        fields = [*ContainerTypeSerializer.Meta.fields, *CONTAINER, *LIMITS, "datetime_archived", "revision"]
+
+
+class WhitelistSerializerV2(WhitelistSerializer):
+    datetime_archived = ArchivedField()
+    pinned_revisions = PinsField(
+        "The revisions to which it pins types, by their ids: it allows no other. Types that are not named stay as they "
+        "are, null unpins one."
+    )
+
+    class Meta(WhitelistSerializer.Meta):
+        fields = [*WhitelistSerializer.Meta.fields, "datetime_archived", "pinned_revisions"]
+
+    def create(self, validated_data: dict[str, Any]) -> TaskWhitelist:
+        pins = validated_data.pop("pinned_revisions", {})
+        whitelist = super().create(validated_data)
+        pin_types(whitelist, pins, by=None)
+        return whitelist
+
+    def update(self, instance: TaskWhitelist, validated_data: dict[str, Any]) -> TaskWhitelist:
+        pins = validated_data.pop("pinned_revisions", {})
+        whitelist = super().update(instance, validated_data)
+        pin_types(whitelist, pins, by=self.context["user"])
+        return whitelist
+
+
+def pin_types(whitelist: TaskWhitelist, pins: dict[int, int | None], by: Any) -> None:
+    """Pin types of a whitelist.
+
+    Raises:
+        ValidationError: the services refuse it.
+    """
+    try:
+        services.pin(whitelist, pins, by)
+    except services.Refused as refused:
+        raise serializers.ValidationError(refused.errors) from None
 
 
 class MaxRunning(serializers.IntegerField):
@@ -49,9 +105,10 @@ class UserSerializerV2(UserSerializer):
 
 class QueueSerializerV2(QueueSerializer):
     max_running = MaxRunning("its")
+    datetime_archived = ArchivedField()
 
     class Meta(QueueSerializer.Meta):
-        fields = [*QueueSerializer.Meta.fields, "paused", "max_running"]
+        fields = [*QueueSerializer.Meta.fields, "paused", "max_running", "datetime_archived"]
         extra_kwargs: ClassVar[dict[str, Any]] = {
             "paused": {"help_text": "Nothing of the queue is started; what is put on it waits."}
         }
@@ -66,6 +123,14 @@ class QueueSerializerV2(QueueSerializer):
 
 class WaitingField(serializers.CharField):
     """Why an instance does not run yet: a sentence, or null. It is found out when it is read."""
+
+
+class ProgressField(JSONValue):
+    """How far the current attempt is, as its job said last."""
+
+    def __init__(self) -> None:
+        help_text = "How far the current attempt is, as its job said last. Null if it said nothing."
+        super().__init__(source="current.progress", read_only=True, allow_null=True, help_text=help_text)
 
 
 class InstanceSerializerV2(LimitFields, InstanceSerializer):
@@ -131,6 +196,19 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
     )
     datetime_changed = serializers.DateTimeField(read_only=True, help_text="When its state last changed.")
     labels = LabelsField(required=False, help_text="Its labels: texts by their keys.")
+    after = AfterField()
+    progress = ProgressField()
+    schedule = serializers.IntegerField(
+        source="schedule_id", read_only=True, allow_null=True, help_text="The id of the schedule that made it."
+    )
+
+    revision = NumberField(
+        required=False,
+        allow_null=True,
+        help_text="The revision of its type that it was made from. Null in a request: the newest; in an answer: it was "
+        "made before there were any.",
+    )
+    command = CommandField()
 
     class Meta(InstanceSerializer.Meta):
         fields = [
@@ -149,7 +227,12 @@ class InstanceSerializerV2(LimitFields, InstanceSerializer):
             "cancelled_by",
             "datetime_changed",
             "labels",
+            "after",
+            "progress",
+            "schedule",
             *LIMITS,
+            "revision",
+            "command",
         ]
 
 
@@ -196,5 +279,12 @@ class MembersSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not any(attrs.values()):
-            raise serializers.ValidationError(f"Name at least one id in {' or '.join(self.fields)}.")
+            lists = [name for name, field in self.fields.items() if isinstance(field, IdListField)]
+            raise serializers.ValidationError(f"Name at least one id in {' or '.join(lists)}.")
         return attrs
+
+
+class PinnedMembersSerializer(MembersSerializer):
+    """The body of a request that adds types to a whitelist, and maybe pins some of it."""
+
+    pinned_revisions = PinsField("Revisions, by the ids of types on it, to which it pins them; null unpins one.")

@@ -5,6 +5,8 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from saltant.server.api import file_endpoints, resources, worker_endpoints
+from saltant.server.api.after_views import AfterView, DependentsView
+from saltant.server.api.archive_views import KeptTypeView, KeptView, UseView
 from saltant.server.api.event_views import EventsView
 from saltant.server.api.instance_views import AttemptsView, CloneView, InstanceListView, StateView, TerminateView
 from saltant.server.api.log_views import LogsView, LogView
@@ -13,9 +15,12 @@ from saltant.server.api.matching_views import CountsView
 from saltant.server.api.openapi.document import SchemaView
 from saltant.server.api.own_token_views import OwnTokensView, OwnTokenView
 from saltant.server.api.result_views import ArchiveView, ResultsView, ResultView
+from saltant.server.api.revision_views import DiffView, OneRevisionView, RestoreView, RevisionsView
+from saltant.server.api.schedule_views import INSTANCES as MADE
+from saltant.server.api.schedule_views import RunView, ScheduleView, TimesView
 from saltant.server.api.token_views import RefreshView, SignInView
 from saltant.server.api.user_views import MeView, UserView
-from saltant.server.api.views import ChangeView, DetailView, ListCreateView, ListView, MembersView, TypeView
+from saltant.server.api.views import DetailView, ListCreateView, ListView, MembersView, TypeListView
 from saltant.server.api.wait_views import InstanceView, WaitView
 from saltant.server.api.worker_views import DrainView
 from saltant.server.tasks.models import TaskClass
@@ -46,8 +51,10 @@ def _instances(task_class: TaskClass) -> list[Any]:
         _path(f"{path}/terminate", ManyTerminateView, f"{name}-terminate-many", resource=resource),
         _path(f"{path}/counts", CountsView, f"{name}-counts", resource=resource),
         *_resource(path, name, resource, InstanceListView, InstanceView),
+        _path(f"{path}/{NAME}/after", AfterView, f"{name}-after", resource=resource),
         _path(f"{path}/{NAME}/attempts", AttemptsView, f"{name}-attempts", resource=resource),
         _path(f"{path}/{NAME}/clone", CloneView, f"{name}-clone", resource=resource),
+        _path(f"{path}/{NAME}/dependents", DependentsView, f"{name}-dependents", resource=resource),
         _path(f"{path}/{NAME}/logs", LogsView, f"{name}-logs", resource=resource),
         _path(f"{path}/{NAME}/logs/{FILE}", LogView, f"{name}-log", resource=resource),
         _path(f"{path}/{NAME}/results", ResultsView, f"{name}-results", resource=resource),
@@ -60,7 +67,30 @@ def _instances(task_class: TaskClass) -> list[Any]:
 
 def _types(task_class: TaskClass) -> list[Any]:
     resource = resources.TYPES[task_class]
-    return _resource(f"{task_class}tasktypes", f"{task_class}-type", resource, ListCreateView, TypeView)
+    path, name = f"{task_class}tasktypes", f"{task_class}-type"
+    one = f"{path}/{NAME}/revisions/(?P<number>[^/]+)"
+    return [
+        *_kept(path, name, resource, KeptTypeView, TypeListView),
+        _path(f"{path}/{NAME}/revisions", RevisionsView, f"{name}-revisions", resource=resource),
+        _path(one, OneRevisionView, f"{name}-revision", resource=resource),
+        _path(f"{one}/diff", DiffView, f"{name}-diff", resource=resource),
+        _path(f"{one}/restore", RestoreView, f"{name}-restore", resource=resource),
+    ]
+
+
+def _kept(
+    path: str,
+    name: str,
+    resource: resources.Resource,
+    detail: type[Any] = KeptView,
+    list_: type[Any] = ListCreateView,
+) -> list[Any]:
+    """What can be archived, and deleted as long as it was never used."""
+    return [
+        *_resource(path, name, resource, list_, detail),
+        _path(f"{path}/{NAME}/archive", UseView, f"{name}-archive", resource=resource, archives=True),
+        _path(f"{path}/{NAME}/unarchive", UseView, f"{name}-unarchive", resource=resource, archives=False),
+    ]
 
 
 urlpatterns = [
@@ -68,10 +98,13 @@ urlpatterns = [
     *_instances(TaskClass.CONTAINER),
     *_types(TaskClass.EXECUTABLE),
     *_types(TaskClass.CONTAINER),
-    *_resource("taskqueues", "queue", resources.QUEUES, ListCreateView, ChangeView),
-    *_resource("taskwhitelists", "whitelist", resources.WHITELISTS, ListCreateView, ChangeView),
+    *_kept("taskqueues", "queue", resources.QUEUES),
+    *_kept("taskwhitelists", "whitelist", resources.WHITELISTS),
     _path(f"taskwhitelists/{NAME}/add", MembersView, "whitelist-add", resource=resources.WHITELISTS, adds=True),
     _path(f"taskwhitelists/{NAME}/remove", MembersView, "whitelist-remove", resource=resources.WHITELISTS, adds=False),
+    *_resource("schedules", "schedule", resources.SCHEDULES, ListCreateView, ScheduleView),
+    _path(f"schedules/{NAME}/run", RunView, "schedule-run", resource=MADE),
+    _path(f"schedules/{NAME}/times", TimesView, "schedule-times", resource=resources.SCHEDULES),
     *_resource("users", "user", resources.USERS, ListView, UserView),
     _path("me", MeView, "user-me", resource=resources.USERS),
     *_resource("workers", "worker", resources.WORKERS, ListView, DetailView),

@@ -1,7 +1,7 @@
 """The views that all resources share: lists, single things, making and changing them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -17,11 +17,14 @@ from saltant.server.api.forms import plain
 from saltant.server.api.idempotency import answered_once
 from saltant.server.api.permissions import check_owner
 from saltant.server.api.resources import USERS, Resource
-from saltant.server.api.serializers_v2 import MembersSerializer
+from saltant.server.api.serializers_v2 import MembersSerializer, PinnedMembersSerializer, pin_types
 from saltant.server.audit.log import difference, record
 from saltant.server.audit.models import Action
 from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskType, TaskWhitelist
+
+TOLD_BY_SERVICES = frozenset({"paused", "pinned_revisions"})
+"""What services write down themselves when it is changed."""
 
 
 class ResourceView(APIView):
@@ -119,6 +122,16 @@ class ReplaceView(DetailView):
         return self.answer(request, name)
 
 
+class TypeListView(ListCreateView):
+    """All types of a class; POST makes one, whose history begins with that."""
+
+    def write(self, request: Request, serializer: ModelSerializer[Any]) -> Any:
+        task_type = super().write(request, serializer)
+        user: Any = request.user
+        services.add_revision(task_type, user)
+        return task_type
+
+
 class TypeView(ReplaceView):
     """A task type. Whoever changes what it runs takes it off the whitelists of others: version 2 names them."""
 
@@ -129,12 +142,7 @@ class TypeView(ReplaceView):
         return task_type
 
     def put(self, request: Request, name: str) -> HttpResponse:
-        response = super().put(request, name)
-        if request.version == "2":
-            removed = [{"id": each.pk, "name": each.name} for each in self.removed_from]
-            added = json.dumps(removed, ensure_ascii=False, separators=(",", ":"))
-            response.content = response.content[:-1] + f',"removed_from_whitelists":{added}}}'.encode()
-        return response
+        return name_removed(request, super().put(request, name), self.removed_from)
 
 
 class ChangeView(ReplaceView):
@@ -157,10 +165,13 @@ class MembersView(ResourceView):
         with transaction.atomic():
             whitelist = self.resource.get(name, lock=True)
             check_owner(request, whitelist)
-            serializer = MembersSerializer(data={})
+            serializer = (PinnedMembersSerializer if self.adds else MembersSerializer)(data={})
             serializer.initial_data = plain(request, serializer.fields)
             serializer.is_valid(raise_exception=True)
-            self.change(request, whitelist, {each for types in serializer.validated_data.values() for each in types})
+            said = dict(serializer.validated_data)
+            pins = said.pop("pinned_revisions", {})
+            self.change(request, whitelist, {each for types in said.values() for each in types})
+            pin_types(whitelist, pins, by=request.user)
         return self.answer(request, name)
 
     def change(self, request: Request, whitelist: TaskWhitelist, types: set[TaskType]) -> None:
@@ -169,6 +180,11 @@ class MembersView(ResourceView):
         changed = types - held if self.adds else held
         if not changed:
             return
+        if self.adds:
+            try:
+                services.check_addable(changed)
+            except services.Refused as refused:
+                raise ValidationError(refused.errors) from None
         (whitelist.task_types.add if self.adds else whitelist.task_types.remove)(*changed)
         user: Any = request.user
         record(
@@ -176,10 +192,19 @@ class MembersView(ResourceView):
         )
 
 
+def name_removed(request: Request, response: HttpResponse, removed_from: Sequence[TaskWhitelist]) -> HttpResponse:
+    """Add to an answer of version 2 the whitelists that its type was taken off."""
+    if request.version == "2":
+        removed = [{"id": each.pk, "name": each.name} for each in removed_from]
+        added = json.dumps(removed, ensure_ascii=False, separators=(",", ":"))
+        response.content = response.content[:-1] + f',"removed_from_whitelists":{added}}}'.encode()
+    return response
+
+
 def changes_of(serializer: ModelSerializer[Any]) -> dict[str, list[Any]]:
     """What saving `serializer` will change, but for what services write down themselves: field to [old, new]."""
     thing: Any = serializer.instance
-    said = {name: value for name, value in serializer.validated_data.items() if name != "paused"}
+    said = {name: value for name, value in serializer.validated_data.items() if name not in TOLD_BY_SERVICES}
     lists = {name: field for name, field in serializer.fields.items() if isinstance(field, IdListField)}
     found = difference(thing, {name: value for name, value in said.items() if name not in lists})
     for name, field in lists.items():

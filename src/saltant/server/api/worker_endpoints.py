@@ -27,8 +27,9 @@ from saltant.server.api.worker_rights import (
     check_name,
     check_protocol,
     check_queues,
+    lanes_of,
+    names_of,
     own,
-    queues_of,
     take_name,
     version,
 )
@@ -101,12 +102,13 @@ def announce(token: Token, said: Any) -> dict[str, Any]:
     check_protocol(said)
     announcement = protocol.announcement_from_json(said)
     holding, time = protocol.holding_from_json(said), protocol.time_of(said)
-    check_queues(token, announcement.queues)
+    served = check_queues(token, announcement)
     check_name(token, announcement)
     clocks.compare(announcement.worker, time)
-    services.announce(announcement, holding)
+    lanes = services.announce(announcement, holding, served)
     take_name(token, announcement.worker)
-    return {**_now(), "lease": settings.SALTANT.lease, "version": version(), "server": services.server_identity()}
+    about = {"lease": settings.SALTANT.lease, "version": version(), "server": services.server_identity()}
+    return {**_now(), **about, "lanes": lanes}
 
 
 @endpoint
@@ -135,14 +137,14 @@ def exchange(token: Token, said: Any) -> dict[str, Any]:
 
 
 def _claim(token: Token, worker: str, tickets: Sequence[Ticket]) -> dict[str, Any]:
-    queues = queues_of(token)
-    names = set(queues.values())
-    for foreign in sorted({ticket.queue for ticket in tickets} - names):
+    queues = lanes_of(token)
+    lanes = set(queues.values())
+    for foreign in sorted({ticket.queue for ticket in tickets} - lanes):
         log.warning("The worker %s asked for a job of the queue %r, which its token is not for.", worker, foreign)
     # What queue an instance is on the database knows: a ticket may lie.
-    ours = [ticket for ticket in tickets if ticket.queue in names]
+    ours = [ticket for ticket in tickets if ticket.queue in lanes]
     jobs = iter(services.claim_many(ours, worker, queues.keys()) if ours else [])
-    claimed = [next(jobs) if ticket.queue in names else None for ticket in tickets]
+    claimed = [next(jobs) if ticket.queue in lanes else None for ticket in tickets]
     return {"jobs": [None if job is None else protocol.job_to_json(job) for job in claimed]}
 
 
@@ -151,10 +153,11 @@ def heartbeat(token: Token, said: Any) -> dict[str, Any]:
     """A worker is alive, and so is what it runs."""
     worker = protocol.worker_of(said)
     running, time = protocol.running_from_json(said.get("running")), protocol.time_of(said)
+    progress = protocol.progress_from_json(said.get("running"))
     if not own(token, worker, or_unknown=True):
         return {**protocol.orders_to_json(Orders(announce=True)), **_now()}
     clocks.compare(worker, time)
-    return {**protocol.orders_to_json(services.heartbeat(worker, running)), **_now()}
+    return {**protocol.orders_to_json(services.heartbeat(worker, running, progress)), **_now()}
 
 
 @endpoint
@@ -173,7 +176,7 @@ def leave(token: Token, said: Any) -> dict[str, Any]:
 
 
 def _tell(token: Token, said: Any) -> dict[str, Any]:
-    return {**_now(), "version": version(), "protocol": PROTOCOL, "queues": sorted(queues_of(token).values())}
+    return {**_now(), "version": version(), "protocol": PROTOCOL, "queues": names_of(token)}
 
 
 greeting = endpoint(_tell, "GET")

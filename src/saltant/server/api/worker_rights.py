@@ -1,6 +1,5 @@
 """What a worker's token opens: the queues that it is bound to, and the workers of its owner."""
 
-from collections.abc import Collection
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -10,13 +9,14 @@ from django.db.models import Q
 from saltant import protocol
 from saltant.server.accounts.models import Token
 from saltant.server.prepared import Prepared
+from saltant.server.tasks import services
 from saltant.server.tasks.models import Worker
 from saltant.server.tasks.worker_state import is_live
 from saltant.workers import PROTOCOL, Announcement
 
 _queues = Prepared(
     lambda token: (
-        Token.queues.through.objects.filter(token_id=token).order_by().values_list("taskqueue_id", "taskqueue__name")
+        Token.queues.through.objects.filter(token_id=token).order_by().values_list("taskqueue_id", "taskqueue__lane")
     ),
     Token._meta.pk,
     2**62,  # no token has such an id
@@ -63,28 +63,35 @@ def check_protocol(said: Any) -> None:
     )
 
 
-def queues_of(token: Token) -> dict[int, str]:
-    """The queues that a token is bound to: id to name."""
-    return {pk: name for pk, name in _queues.rows(token.pk)}  # noqa: C416 - rows are no pairs to a type checker
+def lanes_of(token: Token) -> dict[int, str]:
+    """The queues that a token is bound to: id to lane."""
+    return {pk: lane for pk, lane in _queues.rows(token.pk)}  # noqa: C416 - rows are no pairs to a type checker
 
 
-def check_queues(token: Token, queues: Collection[str] | None) -> None:
-    """Refuse a worker that would serve a queue which its token is not for, or which is not there.
+def names_of(token: Token) -> list[str]:
+    """The names of the queues that a token is bound to."""
+    return list(token.queues.order_by("name").values_list("name", flat=True))
+
+
+def check_queues(token: Token, said: Announcement) -> list[services.Served]:
+    """The queues that a worker would serve. It is refused one which its token is not for, or which is not there.
 
     Raises:
         Denied: with a sentence that says how to get a right token.
     """
-    bound = sorted(queues_of(token).values())
-    if queues is None:
+    if said.queues is None:
+        bound = names_of(token)
         names = " ".join(f"--queue {name}" for name in bound)
         hint = f"say which of them the worker serves: {names}" if bound else "make one with --queue QUEUE"
         raise Denied(403, f"This token is not for every queue: {hint}.")
-    for queue in sorted(set(queues) - set(bound)):
+    served, bound_ids = services.find_served(said.queues, said.lanes), lanes_of(token).keys()
+    for name in sorted(each.name for each in served if each.pk not in bound_ids):
         raise Denied(
             403,
-            f"This token is not for the queue {queue!r}. If there is such a queue, "
-            f"`saltant token create {token.user.username} --role worker --queue {queue}` makes a token that is.",
+            f"This token is not for the queue {name!r}. If there is such a queue, "
+            f"`saltant token create {token.user.username} --role worker --queue {name}` makes a token that is.",
         )
+    return served
 
 
 def check_name(token: Token, said: Announcement) -> None:

@@ -17,6 +17,11 @@ class DrainView(ResourceView):
     """POST has a worker take nothing new. It hears of that with its next heartbeat."""
 
     def post(self, request: Request, name: str) -> HttpResponse:
+        self.drain(request, name)
+        return self.answer(request, name, status=202)
+
+    def drain(self, request: Request, name: str) -> Worker:
+        """Ask a worker to take nothing new."""
         with transaction.atomic():
             worker: Worker = self.resource.get(name, lock=True)
             check_owner(request, worker)
@@ -24,4 +29,4 @@ class DrainView(ResourceView):
                 Worker.objects.filter(pk=worker.pk).update(drain=True)
                 user: Any = request.user
                 record(user, Action.DRAIN, worker)
-        return self.answer(request, name, status=202)
+        return worker

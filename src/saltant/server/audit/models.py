@@ -44,6 +44,11 @@ class AuditEntry(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         verbose_name_plural = "audit entries"
+        indexes: ClassVar = [
+            models.Index(fields=["actor", "datetime"], name="audit_actor"),
+            models.Index(fields=["object_id", "datetime"], name="audit_object_id"),
+            models.Index(fields=["object_name", "datetime"], name="audit_object_name"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.object_kind} {self.object_name or self.object_id}"

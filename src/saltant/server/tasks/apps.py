@@ -1,5 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import m2m_changed
 
 
 class TasksConfig(AppConfig):
     name = "saltant.server.tasks"
+
+    def ready(self) -> None:
+        """Have whitelists remember since when they hold what."""
+        from saltant.server.tasks.models import TaskWhitelist
+        from saltant.server.tasks.services.pins import follow_members
+
+        m2m_changed.connect(follow_members, sender=TaskWhitelist.task_types.through, dispatch_uid="pins")

@@ -17,7 +17,7 @@ log = logging.getLogger("saltant.dispatch")
 
 AT_ONCE = 2000
 """How many tickets are sent in one go where somebody waits, or others have to be done as well."""
-COLUMNS = ("pk", "uuid", "attempt", "kind", "priority", "state", "task_queue__name")
+COLUMNS = ("pk", "uuid", "attempt", "kind", "priority", "state", "task_queue__lane")
 """What a ticket is made from."""
 
 _engine: Engine | None = None
@@ -49,13 +49,13 @@ def birth_state() -> State:
     return State.PUBLISHED if _engine is not None and _engine.is_lossless else State.CREATED
 
 
-def publish(instance: TaskInstance, queue: str, stored: State) -> bool:
-    """Send the ticket of an instance that waits, `stored` as created or published.
+def publish(instance: TaskInstance, lane: str, stored: State) -> bool:
+    """Send the ticket of an instance that waits, `stored` as created or published, on the lane of its queue.
 
     Returns False if the engine could not take it: then the sweeper tries again.
     """
     attempt = Attempt(instance.uuid, instance.attempt)
-    ticket = Ticket(attempt, queue, Kind(instance.kind), instance.priority)
+    ticket = Ticket(attempt, lane, Kind(instance.kind), instance.priority)
     if _courier is not None:
         return _courier.publish(instance.pk, ticket)
     try:
@@ -77,19 +77,25 @@ def publish_many(instances: Sequence[TaskInstance], stored: State) -> None:
     The sweeper sends the others.
     """
     for instance in sorted(instances, key=lambda each: -each.priority):
-        if not publish(instance, instance.task_queue.name, stored):
+        if not publish(instance, instance.task_queue.lane, stored):
             return
 
 
 def publish_waiting(limit: int | None = None, *conditions: Q, **filters: object) -> int:
     """Send the tickets of waiting instances that match, first in line first; returns how many were sent."""
     waiting = TaskInstance.objects.filter(
-        *conditions, state__in=WAITING, start_after=None, held_back=False, task_queue__paused=False, **filters
+        *conditions,
+        state__in=WAITING,
+        start_after=None,
+        held_back=False,
+        waits_for=0,
+        task_queue__paused=False,
+        **filters,
     )
     sent = 0
     # Whoever is free takes the first at once: it must be the first in line.
     for instance in waiting.order_by("-priority", "id").select_related("task_queue").only(*COLUMNS)[:limit].iterator():
-        if not publish(instance, instance.task_queue.name, State(instance.state)):
+        if not publish(instance, instance.task_queue.lane, State(instance.state)):
             break
         sent += 1
     return sent

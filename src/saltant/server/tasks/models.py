@@ -15,6 +15,10 @@ from django.utils import timezone
 from saltant.jobs import DEFAULT_PRIORITY, Kind, Network, PullPolicy
 from saltant.reasons import Reason, RetryOn
 from saltant.server.tasks.fields import JSONTextField
+from saltant.server.tasks.revision_models import TaskTypeRevision as TaskTypeRevision
+from saltant.server.tasks.revision_models import WhitelistPin as WhitelistPin
+from saltant.server.tasks.schedule_models import Schedule
+from saltant.server.tasks.tally_models import EndTally as EndTally
 from saltant.states import State
 
 
@@ -46,6 +50,15 @@ class OwnedModel(models.Model):
         abstract = True
 
 
+class Archivable(models.Model):
+    """What can be put out of use, with all that was made with it kept."""
+
+    datetime_archived = models.DateTimeField(null=True, blank=True, editable=False)  # null: it is in use
+
+    class Meta:
+        abstract = True
+
+
 class Limits(models.Model):
     """How long, how often, with how much and how soon something may run. Null: no limit. Durations are seconds."""
 
@@ -68,7 +81,7 @@ class Limits(models.Model):
 LIMITS = tuple(field.name for field in Limits._meta.local_fields)
 
 
-class TaskType(OwnedModel, Limits):
+class TaskType(OwnedModel, Limits, Archivable):
     """What can be run."""
 
     task_class = models.CharField(max_length=10, choices=TaskClass)
@@ -89,6 +102,7 @@ class TaskType(OwnedModel, Limits):
     container_user = models.CharField(max_length=65, blank=True, default="")
     read_only_root = models.BooleanField(default=False)
     shm_size = models.BigIntegerField(null=True, blank=True)  # bytes
+    revision = models.PositiveIntegerField(default=1, db_default=1, editable=False)  # what it is now, of its revisions
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -105,7 +119,7 @@ class TaskType(OwnedModel, Limits):
         return Kind(self.container_type or Kind.EXECUTABLE)
 
 
-class TaskWhitelist(OwnedModel):
+class TaskWhitelist(OwnedModel, Archivable):
     """Task types that the queues which hold this whitelist run."""
 
     name = models.CharField(max_length=50, unique=True)
@@ -119,8 +133,12 @@ class TaskWhitelist(OwnedModel):
         return self.name
 
 
-class TaskQueue(OwnedModel):
-    """A set of machines."""
+class TaskQueue(OwnedModel, Archivable):
+    """A set of machines.
+
+    `lane` is the name under which engines carry its tickets. It stays when the queue is renamed, so that workers which
+    were started before go on.
+    """
 
     name = models.CharField(max_length=50, unique=True, validators=[RegexValidator(r"^[\w@+-]+\Z")])
     description = models.TextField(blank=True, default="")
@@ -134,12 +152,22 @@ class TaskQueue(OwnedModel):
         null=True, blank=True, validators=[MinValueValidator(1)]
     )
     whitelists: "models.ManyToManyField[TaskWhitelist, Any]" = models.ManyToManyField(TaskWhitelist, blank=True)
+    lane = models.CharField(max_length=60, unique=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["id"]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save it; a new one gets a lane: its name, unless a queue that had this name before keeps that as its lane."""
+        if not self.lane:
+            taken = set(TaskQueue.objects.filter(lane__startswith=self.name).values_list("lane", flat=True))
+            # Names hold no dot.
+            names = (f"{self.name}.{number}" if number else self.name for number in range(len(taken) + 1))
+            self.lane = next(name for name in names if name not in taken)
+        super().save(*args, **kwargs)
 
     def accepts(self, kind: Kind) -> bool:
         """Whether instances of `kind` may be put on this queue."""
@@ -148,6 +176,19 @@ class TaskQueue(OwnedModel):
             Kind.DOCKER: self.runs_docker_container_tasks,
             Kind.SINGULARITY: self.runs_singularity_container_tasks,
         }[kind]
+
+
+class FormerQueueName(models.Model):
+    """A name that a queue had: workers may still be started with it, as long as no other queue has it."""
+
+    name = models.CharField(max_length=50, unique=True)
+    queue = models.ForeignKey(TaskQueue, on_delete=models.CASCADE, related_name="former_names")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class TaskInstance(OwnedModel, Limits):
@@ -172,14 +213,21 @@ class TaskInstance(OwnedModel, Limits):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, db_index=False)
     task_queue = models.ForeignKey(TaskQueue, on_delete=models.PROTECT, related_name="instances", db_index=False)
     task_type = models.ForeignKey(TaskType, on_delete=models.PROTECT, related_name="instances", db_index=False)
+    schedule = models.ForeignKey(  # the one that made it
+        Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="instances", db_index=False
+    )
 
     kind = models.CharField(max_length=11, choices=choices(Kind))
     snapshot: Any = JSONTextField()
+    revision = models.PositiveIntegerField(null=True, editable=False)  # of its type, at birth; null: it had none
     attempt = models.PositiveIntegerField(default=1)
     start_after = models.DateTimeField(null=True)  # set while its next attempt waits: its ticket is sent then
     start_before = models.DateTimeField(null=True)  # it fails if no worker has ever claimed it by then
     datetime_published = models.DateTimeField(null=True)  # when a broker last took its ticket
     held_back = models.BooleanField(default=False)
+    # How many of its dependencies are not satisfied yet; above 0 it stays created, and nobody may claim it.
+    waits_for = models.PositiveSmallIntegerField(default=0, db_default=0)
+    has_dependents = models.BooleanField(default=False, db_default=False)  # its end may let others start
     datetime_cancelled = models.DateTimeField(null=True, blank=True)
     cancelled_by = models.CharField(max_length=150, blank=True, default="")
     reason = models.CharField(max_length=20, choices=choices(Reason), blank=True, default="")
@@ -205,6 +253,19 @@ class TaskInstance(OwnedModel, Limits):
             models.Index(fields=["user", "-id"], name="instance_of_user"),
             models.Index(fields=["task_queue", "-id"], name="instance_of_queue"),
             models.Index(fields=["task_type", "-id"], name="instance_of_type"),
+            models.Index(
+                fields=["schedule", "-id"],
+                name="instance_of_schedule",
+                condition=models.Q(schedule__isnull=False),
+            ),
+            # What keeps a schedule's next one waiting: few of all that it has made.
+            models.Index(
+                fields=["schedule"],
+                name="unfinished_of_schedule",
+                condition=models.Q(
+                    schedule__isnull=False, state__in=[state.value for state in State if not state.is_finished]
+                ),
+            ),
             # Ends that are rare among many. What succeeds, which most do, costs nothing here.
             models.Index(
                 fields=["state", "-id"],
@@ -233,6 +294,28 @@ class TaskLabel(models.Model):
         return f"{self.key}={self.value}"
 
 
+class Condition(StrEnum):
+    """How an instance must end for another one to start after it."""
+
+    SUCCESS = "success"
+    ANY = "any"
+
+
+class TaskDependency(models.Model):
+    """An instance starts after another one, `on`, has ended. Where that one is pruned, so is this."""
+
+    instance = models.ForeignKey(TaskInstance, on_delete=models.CASCADE, related_name="dependencies", db_index=False)
+    on = models.ForeignKey(TaskInstance, on_delete=models.CASCADE, related_name="dependents")
+    condition = models.CharField(max_length=7, choices=choices(Condition), default=Condition.SUCCESS.value)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["instance", "on"], name="unique_dependency")]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id} after {self.on_id}"
+
+
 class TaskAttempt(models.Model):
     """One claim of an instance by a worker, its lease, and how it ended."""
 
@@ -250,6 +333,8 @@ class TaskAttempt(models.Model):
     cpu_seconds = models.FloatField(null=True)
     peak_memory = models.BigIntegerField(null=True)
     image_digest = models.CharField(max_length=200, blank=True, default="", db_default="")
+    progress: Any = JSONTextField(null=True)  # as its job said last; null: it said nothing
+    datetime_progress = models.DateTimeField(null=True)  # when it said that
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -259,6 +344,12 @@ class TaskAttempt(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["lease_expires"], name="attempt_lease", condition=models.Q(lease_expires__isnull=False)
+            ),
+            # Few attempts say anything.
+            models.Index(
+                fields=["datetime_progress"],
+                name="attempt_progress",
+                condition=models.Q(datetime_progress__isnull=False),
             ),
         ]
 

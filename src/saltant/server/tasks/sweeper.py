@@ -1,15 +1,19 @@
-"""The thread that gives ends to what was left without one."""
+"""The thread that gives ends to what was left without one, and begins what schedules say."""
 
 import logging
 import time
+from datetime import timedelta
 from threading import Event, Thread
 
 from django.db import OperationalError, connection
 
 from saltant.server.tasks.leadership import Leadership
-from saltant.server.tasks.services import sweep
+from saltant.server.tasks.services import run_schedules, sweep
 
 log = logging.getLogger("saltant.sweeper")
+
+A_MOMENT = 0.001
+"""Seconds. A pause may end a little early by the time of day: then this is the next one."""
 
 
 class Patience:
@@ -74,7 +78,9 @@ class Sweeper:
         patience: Patience | None = None
         looked = 0.0
         failing = False
-        while not self._stop.wait(self._interval):
+        pause = self._interval
+        while not self._stop.wait(pause):
+            pause = self._interval
             now = time.monotonic()
             try:
                 connection.close_if_unusable_or_obsolete()
@@ -85,9 +91,12 @@ class Sweeper:
                     # Who begins to lead does not know what could not be renewed before.
                     patience = Patience(interval=self._interval, lease=self._lease, now=now, wall=time.time())
                 patience.look(now, time.time())
+                upcoming = run_schedules(horizon=timedelta(seconds=self._interval))
                 tickets = now - looked >= self._look_for_tickets
                 sweep(leases=patience.leases_may_end(now), waits=patience.waits_may_end(now), tickets=tickets)
                 looked = now if tickets else looked
+                if upcoming is not None:  # at its time, not a pause later
+                    pause = min(pause, max(A_MOMENT, upcoming.timestamp() - time.time()))
             except Exception as error:
                 if patience is not None:
                     patience.fail(time.monotonic())

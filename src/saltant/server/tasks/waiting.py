@@ -1,18 +1,19 @@
 """Why an instance does not run yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
 
 from saltant.jobs import Kind
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.leases import live_since
-from saltant.server.tasks.models import Worker
+from saltant.server.tasks.models import TaskDependency, Worker
 from saltant.server.tasks.services.room import Needs, Room, serves
 from saltant.server.tasks.services.submission import KIND_NAMES
-from saltant.states import WAITING, State
+from saltant.states import FINISHED, WAITING, State
 
 FIELDS = [field.attname for field in Worker._meta.concrete_fields]
 
@@ -46,6 +47,7 @@ class Facts:
     gpus: int | None = None
     queue_limit: int | None = None
     user_limit: int | None = None
+    waits_for: int = 0
 
 
 NEEDS = [
@@ -60,15 +62,23 @@ NEEDS = [
     "gpus",
     "task_queue__max_running",
     "user__max_running",
+    "waits_for",
 ]
 """The columns of `Facts`."""
 
 
-def explain(instance: Facts, workers: Iterable[Worker]) -> str | None:
-    """Why an instance does not run, `workers` being the live ones: a sentence, or None if it does not wait."""
+def explain(instance: Facts, workers: Iterable[Worker], others: Sequence[UUID] = ()) -> str | None:
+    """Why an instance does not run: a sentence, or None if it does not wait.
+
+    Args:
+        workers: the live ones.
+        others: those that it starts after and that have not ended, if they are few.
+    """
     if instance.state not in WAITING:
         return None
     queue = instance.queue
+    if instance.waits_for:
+        return _after(instance.waits_for, others)
     if instance.paused:
         return f"The queue '{queue}' is paused."
     if instance.start_after is not None:
@@ -88,6 +98,28 @@ def explain(instance: Facts, workers: Iterable[Worker]) -> str | None:
     if instance.held_back:
         return f"It waits for others to end: {_limits(instance)}."
     return "It waits for a free slot on a worker."
+
+
+FEW = 5
+"""How many others are named that an instance starts after."""
+
+
+def awaited(counts: Mapping[int, int]) -> dict[int, list[UUID]]:
+    """Of instances, by id, that wait for so many others to end: who these are, if they are few."""
+    few = [pk for pk, count in counts.items() if 0 < count <= FEW]
+    found: dict[int, list[UUID]] = {}
+    for some in (few[start : start + 500] for start in range(0, len(few), 500)):
+        rows = TaskDependency.objects.filter(instance__in=some).exclude(on__state__in=FINISHED).order_by("id")
+        for pk, uuid in rows.values_list("instance", "on__uuid"):
+            found.setdefault(pk, []).append(uuid)
+    return found
+
+
+def _after(count: int, others: Sequence[UUID]) -> str:
+    # Read a moment later than the count: some may have ended since.
+    count = len(others) or count
+    named = f": {', '.join(map(str, others))}" if others else ""
+    return f"It waits for {'another' if count == 1 else f'{count} others'} to end{named}."
 
 
 def _asked(instance: Facts) -> str:

@@ -1,6 +1,8 @@
-"""Group commit: calls that come while a request is under way go together in the next one."""
+"""Group commit: calls that come while a request is under way, or soon after it, go together in the next one."""
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -8,62 +10,82 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+log = logging.getLogger("saltant.worker")
+
 LARGEST = 100
 """How many calls go in one request."""
-
-
-class _Call(Generic[Item, Answer]):
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        self.answer: Answer | Exception | None = None
-        self.batch: list[_Call[Item, Answer]] = []  # what its thread is to send, this call among it
-        self.woken = threading.Event()
+PAUSE = 0.005
+"""Seconds after a request in which the next one waits for more calls, where more can come."""
 
 
 class Batches(Generic[Item, Answer]):
-    """Gathers the calls of many threads. The threads themselves send: an idle one's call goes out at once.
+    """Gathers the calls of many threads. One thread of its own sends: an idle one's call goes out at once.
 
     Args:
         send: sends some items; returns the answer, or the error, of each, in order.
+        company: how many calls are worth a request; one that comes soon after a request waits for so many.
     """
 
-    def __init__(self, send: Callable[[list[Item]], Sequence[Answer | Exception]]) -> None:
+    def __init__(
+        self, send: Callable[[list[Item]], Sequence[Answer | Exception]], company: Callable[[], int] = lambda: 1
+    ) -> None:
         self._send = send
-        self._lock = threading.Lock()
-        self._waiting: deque[_Call[Item, Answer]] = deque()
-        self._is_sending = False
+        self._company = company
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Item, Callable[[Answer | Exception], None]]] = deque()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
 
     def call(self, item: Item) -> Answer:
         """Send an item, alone or with others; returns its answer, or raises its error."""
-        call: _Call[Item, Answer] = _Call(item)
-        with self._lock:
-            if self._is_sending:
-                self._waiting.append(call)
-            else:
-                self._is_sending = True
-                call.batch = [call]
-        if not call.batch:
-            call.woken.wait()
-        if call.batch:
-            self._send_batch(call.batch)
-        if isinstance(call.answer, Exception):
-            raise call.answer
-        return call.answer  # type: ignore[return-value]  # set by whoever sent it
+        answers: list[Answer | Exception] = []
+        answered = threading.Event()
 
-    def _send_batch(self, batch: list[_Call[Item, Answer]]) -> None:
-        answers: Sequence[Answer | Exception] = [RuntimeError("It was not sent.")] * len(batch)
-        try:
-            answers = self._send([call.item for call in batch])
-        except Exception as error:
-            answers = [error] * len(batch)
-        finally:
-            for call, answer in zip(batch, answers, strict=True):
-                call.answer = answer
-            with self._lock:
-                following = [self._waiting.popleft() for _ in range(min(LARGEST, len(self._waiting)))]
-                self._is_sending = bool(following)
-            if following:
-                following[0].batch = following
-                following[0].woken.set()
-            for call in batch:
-                call.woken.set()
+        def take(answer: Answer | Exception) -> None:
+            answers.append(answer)
+            answered.set()
+
+        self.post(item, take)
+        answered.wait()
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers[0]
+
+    def post(self, item: Item, on_answer: Callable[[Answer | Exception], None]) -> None:
+        """Have an item sent; its answer, or its error, is told to `on_answer`, which must not take long."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="saltant-turns", daemon=True)
+                self._thread.start()
+            self._waiting.append((item, on_answer))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread, once all that waits was sent."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        sent = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed)
+                self._changed.wait_for(self._is_worth_it, sent + PAUSE - time.monotonic())
+                batch = [self._waiting.popleft() for _ in range(min(LARGEST, len(self._waiting)))]
+            if not batch:
+                return
+            answers: Sequence[Answer | Exception]
+            try:
+                answers = self._send([item for item, _ in batch])
+            except Exception as error:
+                answers = [error] * len(batch)
+            sent = time.monotonic()
+            for (_, on_answer), answer in zip(batch, answers, strict=True):
+                try:
+                    on_answer(answer)
+                except Exception:
+                    log.exception("What the server answered could not be used.")
+
+    def _is_worth_it(self) -> bool:
+        return len(self._waiting) >= self._company() or self._is_closed

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from saltant.exceptions import BadHttpRequestError
 from saltant.file_protocol import logs_to_body, offer_to_json, offsets_from_json
 from saltant.files import NO_MORE, LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
+from saltant.progress import Progress
 from saltant.protocol import (
     JSON,
     LONGEST_LIST,
@@ -27,6 +28,7 @@ from saltant.protocol import (
     attempts_to_json,
     end_to_json,
     job_from_json,
+    lanes_from_json,
     list_of,
     orders_from_json,
     running_to_json,
@@ -104,7 +106,8 @@ class HttpControl:
         if ca:
             self._transport.session.verify = ca
         # One stream of both: each request costs the server more than another claim or end in it does.
-        self._turns: Batches[_Turn, Any] = Batches(self._send)
+        self._turns: Batches[_Turn, Any] = Batches(self._send, lambda: len(self._held) // 2)
+        self._held: set[Attempt] = set()  # which this worker has claimed, and not told the ends of
 
     @property
     def shown_url(self) -> str:
@@ -117,8 +120,8 @@ class HttpControl:
         parts = urlsplit(self.url)
         return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
 
-    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> None:
-        """Say what the worker is. Raises Refused."""
+    def announce(self, said: Announcement, holding: Collection[Attempt] | None = None) -> Collection[str] | None:
+        """Say what the worker is; returns the lanes of its queues. Raises Refused."""
         held = None if holding is None else [attempt_to_json(attempt) for attempt in holding]
         try:
             answer = self._timed("announce", announcement_to_json(said) | {"holding": held}, READ)
@@ -136,17 +139,27 @@ class HttpControl:
             self.lease = float(lease)
         server = answer.get("server")
         self.server = server if isinstance(server, str) else ""
+        # To a server of an older version a queue's name is its lane.
+        return lanes_from_json(answer, said.queues)
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None."""
         job: Job | None = self._turns.call(_Turn(worker, ticket_to_json(ticket)))
-        if job is not None and job.lease:
-            self.lease = job.lease
+        if job is None:
+            self._held.discard(ticket.attempt)
+        else:
+            self._held.add(ticket.attempt)
+            self.lease = job.lease or self.lease
         return job
 
-    def heartbeat(self, worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+    def heartbeat(
+        self,
+        worker: str,
+        running: Mapping[Attempt, datetime | None],
+        progress: Mapping[Attempt, Progress] | None = None,
+    ) -> Orders:
         """Renew leases; returns what to do."""
-        told = running_to_json({attempt: self.clock.of(started) for attempt, started in running.items()})
+        told = running_to_json({attempt: self.clock.of(started) for attempt, started in running.items()}, progress)
         # A server that does not answer is to be asked again while the lease lasts.
         patience = min(READ, max(1.0, self.lease / 3))
         return orders_from_json(self._timed("heartbeat", {"worker": worker, "running": told}, patience))
@@ -161,9 +174,20 @@ class HttpControl:
 
     def finish(self, attempt: Attempt, worker: str, end: End) -> bool:
         """Report an end."""
-        shifted = replace(end, started=self.clock.of(end.started), finished=self.clock.of(end.finished))
-        told = attempt_to_json(attempt) | {"end": end_to_json(shifted)}
-        return bool(self._turns.call(_Turn(worker, told, is_end=True)))
+        accepted: bool = self._turns.call(self._end(attempt, worker, end))
+        self._held.discard(attempt)
+        return accepted
+
+    def finish_soon(
+        self, attempt: Attempt, worker: str, end: End, on_answer: Callable[[bool | Exception], None]
+    ) -> None:
+        """Report an end, without waiting for the answer."""
+
+        def answered(answer: bool | Exception) -> None:
+            self._held.discard(attempt)
+            on_answer(answer)
+
+        self._turns.post(self._end(attempt, worker, end), answered)
 
     def leave(self, worker: str, *, draining: bool = False) -> None:
         """Say that the worker takes nothing any more."""
@@ -191,7 +215,12 @@ class HttpControl:
 
     def close(self) -> None:
         """Close the connections."""
+        self._turns.close()
         self._transport.close()
+
+    def _end(self, attempt: Attempt, worker: str, end: End) -> _Turn:
+        shifted = replace(end, started=self.clock.of(end.started), finished=self.clock.of(end.finished))
+        return _Turn(worker, attempt_to_json(attempt) | {"end": end_to_json(shifted)}, is_end=True)
 
     def _send(self, turns: list["_Turn"]) -> Sequence[Any]:
         """Send claims and ends; returns the answer to each, or its error."""

@@ -14,6 +14,7 @@ from saltant.reasons import Reason
 from saltant.worker.environment import EnvironmentMissing
 from saltant.worker.folders import JobFolders
 from saltant.worker.gpus import GpuPool, NoGpuFree
+from saltant.worker.progress import report_in_container
 from saltant.worker.runners import docker_plan as plan
 from saltant.worker.runners.base import AreLive, Tools
 from saltant.worker.runners.docker_container import Container
@@ -106,7 +107,7 @@ class DockerRunner:
         who = plan.choose_user(job, self._folders.run_as, self._containers.user)
         words = plan.make_words(job)
         check_paths(job)
-        environment = self._make_environment(job)
+        environment = self._make_environment(job, report_in_container(job, folders, self._folders.run_as, running))
         if not job.container_image:
             raise CannotRunError(Reason.IMAGE_PULL_FAILED, "Its task type names no image.")
         if running.reason is not None:
@@ -143,12 +144,13 @@ class DockerRunner:
             end = self._carry_out(job, running, folders, make(replace(facts, has_init=False)), image, held)
         return end if who.is_owner else _with_what_is_closed(end, folders)
 
-    def _make_environment(self, job: Job) -> list[str]:
+    def _make_environment(self, job: Job, reports: dict[str, str]) -> list[str]:
+        own = {"JOB_UUID": str(job.attempt.uuid), **reports}
         try:
-            values = self._environment.select(name for name in job.environment_variables if name != "JOB_UUID")
+            values = self._environment.select(name for name in job.environment_variables if name not in own)
         except EnvironmentMissing as error:
             raise CannotRunError(Reason.ENVIRONMENT_MISSING, str(error)) from None
-        return plan.make_environment(values | {"JOB_UUID": str(job.attempt.uuid)})
+        return plan.make_environment(values | own)
 
     def _create(self, config: dict[str, object], name: str, held: ExitStack) -> str:
         """Make the container; it is removed when `held` is closed."""
@@ -178,7 +180,7 @@ class DockerRunner:
                         running.reason, "It was ended before its program was started.", image_digest=image.digest
                     )
                 if job.logs_path:
-                    running.watch_logs({folders.stdout.name, folders.stderr.name})
+                    running.watch_logs({folders.stdout.name, folders.stderr.name, folders.progress.name})
                 container.start()
             except EngineRefused as error:
                 if is_init_missing(str(error)) and not self._lacks_init:

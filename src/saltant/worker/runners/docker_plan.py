@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from saltant.commands import words_of_arguments
 from saltant.jobs import Attempt, Job, Network
 from saltant.reasons import Reason
 from saltant.worker.folders import JobFolders
@@ -60,8 +61,7 @@ def choose_user(job: Job, run_as: RunAs | None, setting: str) -> Who:
 def make_words(job: Job) -> list[str]:
     """What follows the image: the command's words, then the arguments as one word."""
     words = split_command(job.command_to_run) if job.command_to_run.strip() else []  # its image has a program then
-    if job.arguments:
-        words.append(json.dumps(job.arguments))
+    words += words_of_arguments(json.dumps(job.arguments), None, str)
     for word in words:
         if not _is_text(word) or "\0" in word:
             raise CannotRunError(Reason.WORKER_ERROR, "Its command has a character that no program can be given.")

@@ -5,10 +5,12 @@ import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 
+from saltant.commands import words_of_arguments
 from saltant.jobs import End, Job
 from saltant.reasons import Reason
 from saltant.worker.environment import EnvironmentMissing
 from saltant.worker.folders import JobFolders
+from saltant.worker.progress import VARIABLE, ProgressFile
 from saltant.worker.runners.process import CannotRunError, Plan, ProcessRunner, split_command
 from saltant.worker.running import Running
 
@@ -20,15 +22,15 @@ class ExecutableRunner(ProcessRunner):
 
     def _run(self, job: Job, running: Running, folders: JobFolders, held: ExitStack) -> End:
         environment = self._make_environment(job, folders) | self._take_gpus(job, held)
+        running.report_from(ProgressFile(folders.progress, self._folders.run_as))
         argv = expand_command(job.command_to_run, environment)
-        if job.arguments:
-            text = json.dumps(job.arguments)
-            if job.json_file_option:
-                arguments = self._folders.write_arguments(job.attempt, text)
-                held.callback(self._folders.discard, job.attempt, arguments)
-                argv += [job.json_file_option, str(arguments)]
-            else:
-                argv.append(text)
+
+        def save(text: str) -> str:
+            arguments = self._folders.write_arguments(job.attempt, text)
+            held.callback(self._folders.discard, job.attempt, arguments)
+            return str(arguments)
+
+        argv += words_of_arguments(json.dumps(job.arguments), job.json_file_option, save)
         return self._carry_out(job, running, folders, Plan(argv, environment), held)
 
     def _make_environment(self, job: Job, folders: JobFolders) -> dict[str, str]:
@@ -37,6 +39,7 @@ class ExecutableRunner(ProcessRunner):
             "PATH": self._environment.path,
             "JOB_LOGS_DIRECTORY": str(folders.logs),
             "JOB_RESULTS_DIRECTORY": str(folders.results),
+            VARIABLE: str(folders.progress),
         }
         try:
             return self._environment.select(name for name in job.environment_variables if name not in own) | own

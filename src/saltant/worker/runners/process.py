@@ -2,11 +2,11 @@
 
 import os
 import posixpath
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from saltant.commands import words_of_command
 from saltant.jobs import End, Job
 from saltant.reasons import Reason
 from saltant.worker.cgroups import CannotLimit
@@ -139,7 +139,7 @@ class ProcessRunner:
 def split_command(command: str) -> list[str]:
     """The words of a command, of which there is at least one."""
     try:
-        words = shlex.split(command)
+        words = words_of_command(command)
     except ValueError as error:
         raise CannotRunError(Reason.WORKER_ERROR, f"Its command cannot be split into words: {error}.") from None
     if not words:

@@ -11,6 +11,7 @@ from saltant.reasons import Reason
 from saltant.worker.connection import LauncherFailed
 from saltant.worker.environment import EnvironmentMissing
 from saltant.worker.folders import JobFolders
+from saltant.worker.progress import report_in_container
 from saltant.worker.runners.base import AreLive, Tools
 from saltant.worker.runners.process import CannotRunError, Plan, ProcessRunner
 from saltant.worker.runners.singularity_command import isolation, make_command, make_environment
@@ -69,11 +70,13 @@ class SingularityRunner(ProcessRunner):
         program = find_program(self._environment.path)
         if program is None:
             raise CannotRunError(Reason.ENGINE_UNAVAILABLE, _ABSENT)
+        own = {"JOB_UUID": str(job.attempt.uuid)}
+        own |= report_in_container(job, folders, self._folders.run_as, running)
         try:
-            values = self._environment.select(name for name in job.environment_variables if name != "JOB_UUID")
+            values = self._environment.select(name for name in job.environment_variables if name not in own)
         except EnvironmentMissing as error:
             raise CannotRunError(Reason.ENVIRONMENT_MISSING, str(error)) from None
-        values["JOB_UUID"] = str(job.attempt.uuid)
+        values |= own
         make_command(program, Path(), job, folders, self._folders.run_as)  # what cannot be run needs no image
         image = self._images.get(program, job, running, folders.work)
         stop_if_ended(running)
@@ -81,7 +84,7 @@ class SingularityRunner(ProcessRunner):
         argv = make_command(program, image.path, job, folders, self._folders.run_as)
         environment = make_environment(self._environment.path, folders, str(job.attempt.uuid), values)
         if job.logs_path:
-            running.watch_logs({folders.stdout.name, folders.stderr.name})
+            running.watch_logs({folders.stdout.name, folders.stderr.name, folders.progress.name})
         end = self._carry_out(job, running, folders, Plan(argv, environment, passes_on=True), held)
         return self._tell(end, image, folders, job)
 

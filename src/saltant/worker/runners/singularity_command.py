@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from saltant.commands import words_of_arguments
 from saltant.jobs import Job, Network
 from saltant.reasons import Reason
 from saltant.worker.folders import JobFolders
@@ -53,8 +54,7 @@ def make_command(program: str, image: Path, job: Job, folders: JobFolders, run_a
         if target:
             words += ["--mount", mount(source, target)]
     words += ["--", str(image), *split_command(job.command_to_run)]
-    if job.arguments:
-        words.append(json.dumps(job.arguments))
+    words += words_of_arguments(json.dumps(job.arguments), None, str)
     check_length(words)
     return words
 

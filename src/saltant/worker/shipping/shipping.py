@@ -275,7 +275,7 @@ class Shipping:
             finally:
                 folder.close()
         if WATCHED in words:
-            self.watch(files, names.values(), is_asked=True)
+            self.watch(files, {*names.values(), known.progress.name}, is_asked=True)
         with self._lock:
             self._files[attempt] = files
         self.shipper.add(files.logs)

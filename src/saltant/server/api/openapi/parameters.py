@@ -12,6 +12,9 @@ from saltant.server.api.matching_views import BY, LABEL, MOST_BY
 from saltant.server.api.openapi.words import LOOKUPS
 from saltant.server.api.regexes import MAX_LENGTH
 from saltant.server.api.resources import Resource
+from saltant.server.api.revision_fields import LARGEST
+from saltant.server.api.revision_views import revisions_of
+from saltant.server.api.schedule_views import MOST_TIMES
 from saltant.server.api.wait_views import LONGEST
 from saltant.server.tasks import labels
 
@@ -106,6 +109,22 @@ def wait() -> dict[str, Any]:
     )
 
 
+def times() -> dict[str, Any]:
+    """The parameter of the next times of a schedule."""
+    schema = {"type": "integer", "minimum": 1, "maximum": MOST_TIMES, "default": 5}
+    return _parameter("count", schema, "How many times.")
+
+
+def for_revisions(version: str) -> list[dict[str, Any]]:
+    """The parameters of the list of a type's revisions."""
+    return [in_path("id"), *for_list(revisions_of(0), version)]
+
+
+def against() -> dict[str, Any]:
+    """The parameter of what makes two revisions differ."""
+    return _parameter("against", {"type": "integer", "minimum": 1, "maximum": LARGEST}, "Not the one before, but this.")
+
+
 def in_path(lookup: str) -> dict[str, Any]:
     """The parameter that names one thing."""
     schemas: dict[str, dict[str, Any]] = {
@@ -113,6 +132,7 @@ def in_path(lookup: str) -> dict[str, Any]:
         "uuid": {"type": "string", "format": "uuid"},
         "username": {"type": "string", "pattern": "^[^/]+$"},
         "name": {"type": "string", "pattern": "^[^/]+$"},
+        "number": {"type": "integer", "minimum": 1, "maximum": LARGEST},
     }
     return {"name": lookup, "in": "path", "required": True, "schema": schemas[lookup]}
 
@@ -127,6 +147,8 @@ def _filter(name: str, given: django_filters.Filter) -> dict[str, Any]:
             "style": "form",
             "explode": True,
         }
+    if given.lookup_expr == "isnull":
+        return _parameter(name, _schema(given), f"Only those that are {name}; `false`: only the others.")
     column = name.removesuffix(f"__{given.lookup_expr}").replace("user__username", "the owner's username")
     return _parameter(name, _schema(given), f"Only those with {column} {LOOKUPS[given.lookup_expr]}.")
 

@@ -11,15 +11,25 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework import serializers
 
+from saltant.server.api.after import AfterField, AfterSerializer, DependentSerializer
 from saltant.server.api.fields import IdField, IdListField, JSONValue, LabelsField, StringList
 from saltant.server.api.limits import Amount
 from saltant.server.api.many_input import MOST, FiltersField, ItemsField, NamesField
-from saltant.server.api.openapi import files, parameters
+from saltant.server.api.openapi import after, files, parameters
 from saltant.server.api.openapi.words import ERRORS, FIELDS, MAKE_ONCE, MANY, REUSED, nouns_for, tag_for, words_for
 from saltant.server.api.own_token_views import OwnTokenSerializer
 from saltant.server.api.permissions import IsPerson, IsSignedIn
+from saltant.server.api.revision_fields import LARGEST, CommandField, PinsField
+from saltant.server.api.revision_fields import MOST as MOST_PINS
+from saltant.server.api.revision_serializers import CloneSerializer, RevisionSerializer
 from saltant.server.api.serializers import StateSerializer
-from saltant.server.api.serializers_v2 import AttemptSerializer, ChangeInstanceSerializer, MembersSerializer
+from saltant.server.api.serializers_v2 import (
+    AttemptSerializer,
+    ChangeInstanceSerializer,
+    MembersSerializer,
+    PinnedMembersSerializer,
+    ProgressField,
+)
 from saltant.server.api.wait_views import (
     MOST_FINISHED,
     MOST_UUIDS,
@@ -62,7 +72,7 @@ class Schema(AutoSchema):
         }
         body = self.body()
         if body:
-            operation["requestBody"] = {"required": True, "content": body}
+            operation["requestBody"] = {"required": not self.name.endswith("instance-clone"), "content": body}
         errors = ERRORS | dict(words.errors) | (REUSED if self.makes else {})
         operation["responses"] = self.answers(errors, reads=bool(body), open_to_all=open_to_all)
         return operation
@@ -85,6 +95,15 @@ class Schema(AutoSchema):
             return parameters.for_counts(self.view.resource)
         if self.name.endswith("instance-detail") and self.version == "2" and self.method == "GET":
             return [parameters.in_path("uuid"), parameters.wait()]
+        if self.name.endswith("-type-revisions"):
+            return parameters.for_revisions(str(self.version))
+        if self.name.endswith(ONE_REVISION):
+            more = [parameters.against()] if self.name.endswith("diff") else []
+            return [parameters.in_path("id"), parameters.in_path("number"), *more]
+        if self.name == "schedule-times":
+            return [parameters.in_path("id"), parameters.times()]
+        if self.name == "schedule-run":
+            return [parameters.in_path("id")]
         if "{name}" in self.path:
             return [parameters.in_path("uuid" if self.name == "state" else self.view.resource.lookup)]
         return parameters.for_list(self.view.resource, str(self.version)) if self.is_list else []
@@ -126,8 +145,10 @@ class Schema(AutoSchema):
             return self.view.reads()
         if self.name.endswith("instance-detail"):
             return ChangeInstanceSerializer()
+        if self.name.endswith("instance-clone"):
+            return CloneSerializer() if self.version == "2" else None
         if self.name in ("whitelist-add", "whitelist-remove"):
-            return MembersSerializer()
+            return PinnedMembersSerializer() if self.name.endswith("add") else MembersSerializer()
         if self.name.endswith(("-list", "-detail")):
             return self.view.resource.serializer(self.version)(partial=self.method == "PATCH")
         return None
@@ -187,21 +208,36 @@ class Schema(AutoSchema):
         if self.name.endswith("attempts"):
             attempt = self.resolve_serializer(AttemptSerializer(), "response").ref
             return "200", "The attempts.", {"type": "array", "items": attempt}
+        if self.name.endswith(("instance-after", "instance-dependents")):
+            related = AfterSerializer() if self.name.endswith("after") else DependentSerializer()
+            return "200", "They.", {"type": "array", "items": self.resolve_serializer(related, "response").ref}
+        if self.name.endswith(("-type-revisions", "-type-revision")):
+            one = self.resolve_serializer(RevisionSerializer(), "response").ref
+            if self.name.endswith("revision"):
+                return "200", "The revision.", one
+            return "200", "A page.", self.component("RevisionPage", page_of(one, str(self.version)))
+        if self.name.endswith("-type-diff"):
+            return "200", "What makes it another.", DIFFERENCE
         if self.name.endswith("-counts"):
             return "200", "The groups, in order.", COUNTS
+        if self.name == "schedule-times":
+            moments = {"type": "string", "format": "date-time"}
+            return "200", "The times, in order.", {"type": "array", "items": moments}
         component = self.resolve_serializer(self.view.resource.serializer(self.version)(), "response")
         if self.name.endswith(MANY):
             return "200", "What became of each, in order.", results_of(component.ref)
         if self.is_list:
             return "200", "A page.", self.component(f"{component.name}Page", page_of(component.ref, str(self.version)))
-        if self.method == "PUT" and self.name.endswith("-type-detail") and self.version == "2":
+        changes_type = self.method == "PUT" and self.name.endswith("-type-detail")
+        if (changes_type or self.name.endswith("-type-restore")) and self.version == "2":
             more = _object({"removed_from_whitelists": {"type": "array", "items": LEFT}})
             return "200", "The type, and the whitelists that it was taken off.", {"allOf": [component.ref, more]}
         if self.name.endswith("terminate"):
             return "202", "The instance.", component.ref
         if self.name == "worker-drain":
             return "202", "The worker.", component.ref
-        if self.method == "POST" and self.name.endswith(("list", "clone")) and not self.name.startswith("whitelist-a"):
+        made = self.name.endswith(("list", "schedule-run", "clone"))
+        if self.method == "POST" and made and not self.name.startswith("whitelist-a"):
             return "201", "What was made.", component.ref
         return "200", "As it is now.", component.ref
 
@@ -214,6 +250,8 @@ class Schema(AutoSchema):
         """The body of a 409."""
         if self.name.endswith(MANY):
             return _object({"detail": {"type": "string"}, "count": COUNT})
+        if self.method == "DELETE":
+            return self.component("Detail", DETAIL)
         states = {"type": "string", "enum": [state.value for state in State]}
         return _object({"detail": {"type": "string"}, "state": states})
 
@@ -248,6 +286,8 @@ class Schema(AutoSchema):
         return schema
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Json | None:
+        if field.write_only and direction == "response":
+            return None
         if isinstance(field, ItemsField) and not isinstance(field, NamesField):
             items = self.resolve_serializer(self.view.resource.serializer(self.version)(), "request").ref
             return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST, "description": field.help_text}
@@ -282,6 +322,8 @@ def schema_of(field: Any) -> Json | None:
         return dict(ID)
     if isinstance(field, IdListField):
         return {"type": "array", "items": ID}
+    if isinstance(field, AfterField):
+        return after.schema()
     if isinstance(field, UUIDsField):
         return {"type": "array", "items": UUID, "minItems": 1, "maxItems": MOST_UUIDS}
     if isinstance(field, StringList):
@@ -297,6 +339,14 @@ def schema_of(field: Any) -> Json | None:
         text = {"type": "string", "maxLength": labels.LONGEST_VALUE}
         keys = {"pattern": labels.KEY_PATTERN}
         return {"type": "object", "maxProperties": labels.MOST, "propertyNames": keys, "additionalProperties": text}
+    if isinstance(field, ProgressField):
+        return dict(PROGRESS)
+    if isinstance(field, PinsField):
+        number = {"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST}
+        ids = {"pattern": r"^[1-9]\d{0,17}$"}
+        return {"type": "object", "maxProperties": MOST_PINS, "propertyNames": ids, "additionalProperties": number}
+    if isinstance(field, CommandField):
+        return {"type": "array", "items": {"type": "string"}}
     if isinstance(field, JSONValue):
         return {"type": "object"}
     if isinstance(field, Amount):
@@ -372,6 +422,29 @@ RUNNING = _object(
         "since": {"type": "string", "format": "date-time", "description": "When the worker claimed it."},
     }
 )
+PROGRESS = _object(
+    {
+        "percent": {"type": ["number", "null"], "minimum": 0, "maximum": 100, "description": "Null: it did not say."},
+        "message": {"type": "string", "description": "What it does."},
+        "done": {"type": ["number", "null"], "description": "How much of it is done, in whatever it counts."},
+        "total": {"type": ["number", "null"], "description": "How much there is in all."},
+        "datetime": {"type": "string", "format": "date-time", "description": "When that was told."},
+    }
+)
+NUMBER: Json = {"type": "integer", "minimum": 1}
+DIFFERENCE = _object(
+    {
+        "number": {**NUMBER, "description": "The revision."},
+        "against": {**NUMBER, "type": ["integer", "null"], "description": "The other one. Null: it is the first."},
+        "changes": {
+            "type": "object",
+            "description": "By field, the value of the other one and that of the revision.",
+            "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2},
+        },
+    }
+)
+ONE_REVISION = ("-type-revision", "-type-diff", "-type-restore")
+"""How the names of the endpoints end that are about one revision."""
 EVENT = _object(
     {
         "event": {"const": "change"},

@@ -57,7 +57,7 @@ REPLACE = "Change {a_thing}"
 ABSENT = "An optional key that is absent keeps its value."
 PROMISE = (
     "Whoever changes what a type runs (command, variables, image, paths, options) takes it off every whitelist that is "
-    "not their own, unless they are an admin. Version 2 names those whitelists."
+    "not their own and does not pin it, unless they are an admin. Version 2 names those whitelists."
 )
 EACH = (
     "The answer tells of each item, in order: the instance, or `errors` and `status`, which are body and status of the "
@@ -75,7 +75,9 @@ TABLE: dict[tuple[str, str], Words] = {
         "is an unknown id. One of the queue's whitelists must hold the type.",
     ),
     ("instance-clone", "POST"): Words(
-        "Run an instance once more", "With the same arguments, from its type as it is now.", UNKNOWN
+        "Run an instance once more",
+        "With the same arguments, from its type as it is now; in version 2, with `as_was`, as the instance ran.",
+        UNKNOWN,
     ),
     ("instance-many", "POST"): Words("Make many {things}", f"At most 10,000 in one request. {EACH}"),
     ("instance-clone-many", "POST"): Words("Run many {things} once more", EACH),
@@ -100,6 +102,12 @@ TABLE: dict[tuple[str, str], Words] = {
     ("instance-attempts", "GET"): Words(
         "List the attempts of an instance", "Each time that a worker claimed it, in order.", UNKNOWN
     ),
+    ("instance-after", "GET"): Words(
+        "List what an instance starts after", "In the order in which it was said; pruned ones are left out.", UNKNOWN
+    ),
+    ("instance-dependents", "GET"): Words(
+        "List what starts after an instance", "The oldest first, 10000 at most.", UNKNOWN
+    ),
     ("instance-logs", "GET"): Words("List the logs of an instance", "Of its current attempt.", MAY_READ),
     ("instance-log", "GET"): Words(
         "Read a log",
@@ -118,6 +126,22 @@ TABLE: dict[tuple[str, str], Words] = {
     ("instance-results-zip", "GET"): Words("Read all results as a zip", "Made while it is sent.", MAY_READ),
     ("instance-results-tar", "GET"): Words("Read all results as a tar", "Made while it is sent.", MAY_READ),
     ("type-list", "POST"): Words(MAKE),
+    ("type-revisions", "GET"): Words(
+        "List the revisions of a type",
+        "All that it was, the newest first: the first of them is what it is now.",
+        UNKNOWN,
+    ),
+    ("type-revision", "GET"): Words("Read a revision of a type", errors=UNKNOWN),
+    ("type-diff", "GET"): Words(
+        "Compare two revisions of a type",
+        "A revision with the one before, or with the one that `against` says.",
+        UNKNOWN,
+    ),
+    ("type-restore", "POST"): Words(
+        "Have a type go back to a revision",
+        f"This makes a new revision, unless the type is so already. {PROMISE}",
+        OWN,
+    ),
     ("type-detail", "PUT"): Words(REPLACE, f"{ABSENT} {PROMISE}", OWN),
     ("list", "POST"): Words(MAKE),
     ("detail", "PUT"): Words(REPLACE, ABSENT, OWN),
@@ -127,6 +151,17 @@ TABLE: dict[tuple[str, str], Words] = {
         OWN,
     ),
     ("detail", "PATCH"): Words("Change a part of {a_thing}", errors=OWN),
+    ("archive", "POST"): Words(
+        "Archive {a_thing}",
+        "Nothing new is made with it; what waits and runs goes on, and nothing is lost. Twice is as good as once.",
+        OWN,
+    ),
+    ("unarchive", "POST"): Words("Take {a_thing} into use again", errors=OWN),
+    ("detail", "DELETE"): Words(
+        "Delete {a_thing}",
+        "As long as it was never used; what was used can be archived.",
+        OWN | {409: "It was used, or something needs it: `detail` says what."},
+    ),
     ("user-me", "GET"): Words("Read who you are", "The user whose token, JWT or session comes with the request."),
     ("user-detail", "PATCH"): Words(
         "Limit what a user runs",
@@ -139,6 +174,19 @@ TABLE: dict[tuple[str, str], Words] = {
         "is drained, nothing runs there until it is started again. One that has stopped stays as it is.",
         UNKNOWN | {403: "Neither is it yours, nor are you an admin."},
     ),
+    ("schedule-list", "POST"): Words(
+        MAKE,
+        "Its type and its queue are looked at as if its owner, who makes it, ran an instance now; and so they are at "
+        "each of its times.",
+    ),
+    ("schedule-detail", "DELETE"): Words("Delete a schedule", "The instances that it made stay.", OWN),
+    ("schedule-run", "POST"): Words(
+        "Run a schedule now",
+        "Makes an instance for its owner, whatever the clock says, and whatever of it runs. The answer is the "
+        "instance, as version 2 shows it, after `task_class`.",
+        OWN,
+    ),
+    ("schedule-times", "GET"): Words("List the next times of a schedule", "Also of one that is not active.", UNKNOWN),
     ("whitelist-add", "POST"): Words("Add types to a whitelist", MEMBERS, OWN),
     ("whitelist-remove", "POST"): Words("Take types off a whitelist", MEMBERS, OWN),
     ("state", "PATCH"): Words(
@@ -179,13 +227,14 @@ TABLE: dict[tuple[str, str], Words] = {
 """By the end of an endpoint's name, and method; the longest end counts."""
 
 
-MAKE_ONCE = ("-list", "-clone", "instance-many", "-clone-many")
+MAKE_ONCE = ("-list", "schedule-run", "-clone", "instance-many", "-clone-many")
 """How the names of the endpoints end that make something."""
 MANY = ("instance-many", "instance-clone-many", "instance-terminate-many")
 """How the names of the endpoints about many instances end."""
 ONLY_IN_2 = frozenset(
     {
         "user-detail-patch",
+        *(f"{name}-detail-delete" for name in ("executable-type", "container-type", "queue", "whitelist")),
         *(f"{kind}-{end}-post" for kind in ("executable", "container") for end in MANY),
         *(f"{kind}-instance-counts-get" for kind in ("executable", "container")),
         *(f"{kind}-instance-detail-patch" for kind in ("executable", "container")),
@@ -208,6 +257,7 @@ NOUNS = {
     "container-type": ("a container task type", "container task types"),
     "queue": ("a task queue", "task queues"),
     "whitelist": ("a whitelist", "whitelists"),
+    "schedule": ("a schedule", "schedules"),
     "user": ("a user", "users"),
     "worker": ("a worker", "workers"),
 }

@@ -13,6 +13,8 @@ from saltant.reasons import LOSSES, Reason, RetryOn
 from saltant.server.tasks import changes
 from saltant.server.tasks.models import TaskInstance
 from saltant.server.tasks.services import sets, statements
+from saltant.server.tasks.services.dependents import settle
+from saltant.server.tasks.services.progress import keep_last_progress
 from saltant.server.tasks.services.room import release_if_held_back
 from saltant.states import State
 
@@ -35,6 +37,7 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
     ends = list(ends)
     now = timezone.now()
     accepted: set[Attempt] = set()
+    awaited: list[int] = []
     one_by_one = dict(reversed(ends))  # of one told twice, the first counts
     with transaction.atomic():
         if connection.vendor == "postgresql":
@@ -42,13 +45,15 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
             for attempt, _ in successful:
                 del one_by_one[attempt]
             if successful:
-                accepted |= sets.end_successful(successful, worker, now)
+                accepted, awaited = sets.end_successful(successful, worker, now)
         # In one order: who else locks several of these rows does so too.
         for attempt in sorted(one_by_one, key=lambda attempt: attempt.uuid):
-            if _finish(attempt, worker, one_by_one[attempt], now):
+            if _finish(attempt, worker, one_by_one[attempt], now, awaited):
                 accepted.add(attempt)
         if accepted:
+            keep_last_progress({attempt: end for attempt, end in reversed(ends) if attempt in accepted}, now)
             changes.tell(*(attempt.uuid for attempt in accepted), ended=True)
+            settle(awaited, now)
             transaction.on_commit(release_if_held_back)
     told = []
     for attempt, _ in ends:
@@ -59,7 +64,8 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
     return told
 
 
-def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
+def _finish(attempt: Attempt, worker: str, end: End, now: datetime, awaited: list[int]) -> bool:
+    """Record one end; adds the instance to `awaited` if it has ended and others may wait for that."""
     row = statements.END_ATTEMPT.one(
         uuid=attempt.uuid,
         number=attempt.number,
@@ -83,7 +89,7 @@ def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
         if _retry(instance, attempt.number, end, now):
             return True
         end = _for_instance(instance, end)
-    statements.END_INSTANCE.run(
+    ended = statements.END_INSTANCE.one(
         id=row[0],
         number=attempt.number,
         state=end.state.value,
@@ -92,6 +98,8 @@ def _finish(attempt: Attempt, worker: str, end: End, now: datetime) -> bool:
         reason=end.reason.value,
         message=end.message,
     )
+    if ended is not None and ended[0]:
+        awaited.append(row[0])
     return True
 
 

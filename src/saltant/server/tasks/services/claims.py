@@ -68,7 +68,7 @@ def _claim_unlimited(
 def _claim_limited(attempt: Attempt, worker: str, queues: Collection[int] | None, now: datetime) -> Job | None:
     """Claim what a limit applies to. What is counted is locked, so that two claims do not take the same room."""
     mine = TaskInstance.objects.filter(
-        uuid=attempt.uuid, attempt=attempt.number, state__in=WAITING, datetime_cancelled=None
+        uuid=attempt.uuid, attempt=attempt.number, state__in=WAITING, datetime_cancelled=None, waits_for=0
     )
     if queues is not None:
         mine = mine.filter(task_queue__in=queues)

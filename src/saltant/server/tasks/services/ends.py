@@ -1,6 +1,7 @@
 """How people end instances, or report states of what they run themselves."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from saltant.server.audit.log import record, record_many
 from saltant.server.audit.models import Action
 from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
+from saltant.server.tasks.services.dependents import settle
 from saltant.states import WAITING, State
 
 AT_ONCE = 500
@@ -53,9 +55,8 @@ def terminate(*, instance: TaskInstance, user: User) -> None:
 def terminate_many(*, instances: Sequence[TaskInstance], user: User) -> None:
     """Have several instances ended, in one transaction."""
     with transaction.atomic():
-        leased = _ask(instances, user)
-    for instance in leased:
-        dispatch.cancel(instance)
+        for instance in _ask(instances, user):
+            transaction.on_commit(partial(dispatch.cancel, instance))
 
 
 def terminate_matching(
@@ -114,8 +115,9 @@ def _ask(instances: Sequence[TaskInstance], user: User) -> list[TaskInstance]:
     mine = TaskInstance.objects.filter(pk__in=every)
     with transaction.atomic():
         # Locked, so that no new attempt begins between two of these looks; in one order, as all do who lock several.
-        locked = mine.select_for_update().order_by("pk").values_list("pk", "state", "datetime_cancelled")
-        found = {pk: (state, cancelled) for pk, state, cancelled in locked}
+        columns = ("pk", "state", "datetime_cancelled", "has_dependents")
+        locked = list(mine.select_for_update().order_by("pk").values_list(*columns))
+        found = {pk: (state, cancelled) for pk, state, cancelled, _ in locked}
         running = {pk for pk, (state, _) in found.items() if state == State.RUNNING}
         leased = set(_leases().filter(instance__in=running).values_list("instance", flat=True)) if running else set()
         ended = [pk for pk, (state, _) in found.items() if state in WAITING or pk in running - leased]
@@ -127,6 +129,8 @@ def _ask(instances: Sequence[TaskInstance], user: User) -> list[TaskInstance]:
             mine.filter(pk__in=asked).update(**request)
         record_many(user, Action.TERMINATE, [every[pk] for pk in sorted([*ended, *asked])])
         changes.tell(*(every[pk].uuid for pk in ended), ended=True)
+        over = frozenset(ended)
+        settle([pk for pk, *_, has_dependents in locked if has_dependents and pk in over], now)
     return [every[pk] for pk in sorted(leased)]
 
 
@@ -156,6 +160,8 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
         if waiting.update(**change) or (State.RUNNING in before and _unleased(mine).update(**change)):
             record(user, Action.REPORT, instance, {"state": state})
             changes.tell(instance.uuid, ended=state.is_finished)
+            if state.is_finished:
+                settle(mine.filter(has_dependents=True).values_list("pk", flat=True), now)
             return state
     current = _current(instance)
     if current is state:

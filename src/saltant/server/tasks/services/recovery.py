@@ -17,8 +17,10 @@ from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
 from saltant.server.tasks.services import statements
 from saltant.server.tasks.services.attempts import finish
+from saltant.server.tasks.services.dependents import settle
 from saltant.server.tasks.services.kept_answers import remove_old_answers
 from saltant.server.tasks.services.room import release_if_held_back
+from saltant.server.tasks.services.tallies import count_ends
 from saltant.states import WAITING, State
 
 log = logging.getLogger("saltant.recovery")
@@ -54,6 +56,7 @@ def sweep(*, leases: bool = True, waits: bool = True, tickets: bool = True) -> N
     if tickets:
         with suppress(EngineUnavailable):  # who sends tickets says so
             replace_lost_tickets(now)
+        count_ends(now)
 
 
 def publish_due(now: datetime) -> int:
@@ -72,16 +75,16 @@ def replace_lost_tickets(now: datetime) -> int:
     if dispatch.engine().is_lossless:
         return 0
     waiting = TaskInstance.objects.filter(
-        state=State.PUBLISHED, start_after=None, held_back=False, task_queue__paused=False
+        state=State.PUBLISHED, start_after=None, held_back=False, waits_for=0, task_queue__paused=False
     )
     unclaimed_since = now - timedelta(seconds=settings.SALTANT.republish)
     old = Q(datetime_published__lt=unclaimed_since) | Q(datetime_published=None, datetime_created__lt=unclaimed_since)
-    groups = waiting.values("task_queue", "task_queue__name", "kind").annotate(
+    groups = waiting.values("task_queue", "task_queue__lane", "kind").annotate(
         all=Count("pk"), old=Count("pk", filter=old)
     )
     replaced = 0
     for group in groups.order_by():
-        queue, kind = group["task_queue__name"], Kind(group["kind"])
+        queue, kind = group["task_queue__lane"], Kind(group["kind"])
         missing = min(group["old"], group["all"] - dispatch.engine().depth(queue, kind)) if group["old"] else 0
         if missing > 0:
             log.warning("%d tickets of the queue '%s' were lost, or are late: they are sent again", missing, queue)
@@ -99,8 +102,9 @@ def fail_unclaimed(now: datetime) -> int:
             rows = statements.FAIL_UNCLAIMED.rows(
                 now=now, has_no_time=has_no_time, reason=reason.value, message=reason.sentence
             )
-            ended = [UUID(str(uuid)) for (uuid,) in rows]
+            ended = [UUID(str(uuid)) for uuid, *_ in rows]
             changes.tell(*ended, ended=True)
+            settle([pk for _, pk, has_dependents in rows if has_dependents], now)
         failed += ended
     return len(failed)
 

@@ -53,7 +53,7 @@ def release() -> int:
             by_user[instance.user_id] += 1
             # One of several processes that look at the same time sends it.
             if TaskInstance.objects.filter(pk=instance.pk, held_back=True).update(held_back=False):
-                dispatch.publish(instance, queue.name, State.PUBLISHED)
+                dispatch.publish(instance, queue.lane, State.PUBLISHED)
                 released += 1
     return released
 

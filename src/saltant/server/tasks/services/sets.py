@@ -61,8 +61,10 @@ END_SUCCESSFUL = Statement(
             datetime_changed = %(now)s
         FROM ended
         WHERE instance.id = ended.instance_id AND instance.attempt = ended.number AND instance.state = 'running'
+        RETURNING instance.id, instance.has_dependents
     )
-    SELECT uuid, number FROM ended
+    SELECT uuid, number, successful.id
+    FROM ended LEFT JOIN successful ON successful.id = ended.instance_id AND successful.has_dependents
     """
 )
 
@@ -82,8 +84,11 @@ def claim(
     return {Attempt(*row[:2]): row[2:] for row in rows}
 
 
-def end_successful(ends: Sequence[tuple[Attempt, End]], worker: str, now: datetime) -> set[Attempt]:
-    """Record that attempts have succeeded, and with them their instances; returns those whose leases still held."""
+def end_successful(ends: Sequence[tuple[Attempt, End]], worker: str, now: datetime) -> tuple[set[Attempt], list[int]]:
+    """Record that attempts have succeeded, and with them their instances.
+
+    Returns those whose leases still held, and the ids of instances that have ended and that others may wait for.
+    """
     rows = END_SUCCESSFUL.rows(
         uuids=[attempt.uuid for attempt, _ in ends],
         numbers=[attempt.number for attempt, _ in ends],
@@ -99,4 +104,4 @@ def end_successful(ends: Sequence[tuple[Attempt, End]], worker: str, now: dateti
         worker=worker,
         now=now,
     )
-    return {Attempt(*row) for row in rows}
+    return {Attempt(*row[:2]) for row in rows}, [row[2] for row in rows if row[2] is not None]

@@ -3,7 +3,7 @@
 Through the ORM their building costs several times their running. PostgreSQL and SQLite both read these.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,18 +12,29 @@ from uuid import UUID
 from django.db import connection
 
 from saltant.server.accounts.models import User
-from saltant.server.tasks.models import TaskAttempt, TaskInstance, TaskQueue, TaskWhitelist, Worker
+from saltant.server.tasks.models import (
+    TaskAttempt,
+    TaskDependency,
+    TaskInstance,
+    TaskQueue,
+    TaskWhitelist,
+    WhitelistPin,
+    Worker,
+)
 
 Row = tuple[Any, ...]
 
 TABLES = {
     "instances": TaskInstance._meta.db_table,
     "attempts": TaskAttempt._meta.db_table,
+    "dependencies": TaskDependency._meta.db_table,
     "workers": Worker._meta.db_table,
     "users": User._meta.db_table,
     "queues": TaskQueue._meta.db_table,
     "queue_whitelists": TaskQueue.whitelists.through._meta.db_table,
+    "whitelists": TaskWhitelist._meta.db_table,
     "whitelist_types": TaskWhitelist.task_types.through._meta.db_table,
+    "pins": WhitelistPin._meta.db_table,
 }
 
 
@@ -38,6 +49,11 @@ class Statement:
         with connection.cursor() as cursor:
             cursor.execute(self._sql, _adapt(parameters))
             return int(cursor.rowcount)
+
+    def each(self, every: Iterable[dict[str, Any]]) -> None:
+        """Run it once for each of these parameters."""
+        with connection.cursor() as cursor:
+            cursor.executemany(self._sql, [_adapt(parameters) for parameters in every])
 
     def one(self, **parameters: Any) -> Row | None:
         """Run it; returns the row that it gives back, if there is one."""
@@ -66,17 +82,19 @@ def _adapt(parameters: dict[str, Any]) -> dict[str, Any]:
 
 ALLOWED = Statement(
     """
-    SELECT 1 FROM {queue_whitelists} AS held
+    SELECT pin.from_revision, pin.to_revision FROM {queue_whitelists} AS held
+    JOIN {whitelists} AS whitelist ON whitelist.id = held.taskwhitelist_id AND whitelist.datetime_archived IS NULL
     JOIN {whitelist_types} AS listed ON listed.taskwhitelist_id = held.taskwhitelist_id
+    LEFT JOIN {pins} AS pin ON pin.whitelist_id = held.taskwhitelist_id AND pin.task_type_id = listed.tasktype_id
     WHERE held.taskqueue_id = %(queue)s AND listed.tasktype_id = %(task_type)s
-    LIMIT 1
     """
 )
+"""For each whitelist in use of a queue that holds a type: the first and the last revision that it allows."""
 CLAIMED = ("id", "kind", "arguments", "snapshot", "timeout", "memory", "cpus", "gpus", "max_attempts", "retry_on")
 """What is told of an instance that was claimed."""
 _CLAIMED = ", ".join(CLAIMED)
 CLAIMABLE = """
-    state IN ('created', 'published') AND datetime_cancelled IS NULL
+    state IN ('created', 'published') AND datetime_cancelled IS NULL AND waits_for = 0
     AND (start_after IS NULL OR start_after <= %(now)s)
     AND cpus IS NULL AND memory IS NULL AND gpus IS NULL
     AND NOT EXISTS (
@@ -150,6 +168,7 @@ END_INSTANCE = Statement(
         state = %(state)s, datetime_finished = %(finished)s, reason = %(reason)s, message = %(message)s,
         datetime_changed = %(now)s
     WHERE id = %(id)s AND attempt = %(number)s AND state = 'running'
+    RETURNING has_dependents
     """
 )
 RETRY_INSTANCE = Statement(
@@ -166,6 +185,6 @@ FAIL_UNCLAIMED = Statement(
         reason = %(reason)s, message = %(message)s
     WHERE state IN ('created', 'published') AND attempt = 1 AND start_before < %(now)s
         AND (queue_timeout IS NULL) = %(has_no_time)s
-    RETURNING uuid
+    RETURNING uuid, id, has_dependents
     """
 )

@@ -15,24 +15,15 @@ from saltant.server.accounts.models import User
 from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.arguments import Refused, check_runnable, complete
 from saltant.server.tasks.models import LIMITS, TaskInstance, TaskQueue, TaskType
+from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.services import statements
+from saltant.server.tasks.services.after import After, Links, check_after
+from saltant.server.tasks.services.archive import archived_holder, check_in_use
+from saltant.server.tasks.services.insertion import insert
 from saltant.server.tasks.services.labels import save_labels
+from saltant.server.tasks.services.pins import allows, refusal
+from saltant.server.tasks.services.revisions import SNAPSHOT, as_it_ran, at_revision
 from saltant.states import State
-
-SNAPSHOT = (
-    "command_to_run",
-    "environment_variables",
-    "json_file_option",
-    "logs_path",
-    "results_path",
-    "container_image",
-    "pull_policy",
-    "network",
-    "container_user",
-    "read_only_root",
-    "shm_size",
-)
-"""What an instance keeps of its type: with its kind and arguments, all that decides what runs."""
 
 NO_ARGUMENTS: dict[str, Any] = {}
 
@@ -57,42 +48,52 @@ def submit(
     name: str = "",
     limits: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
+    after: Sequence[After] = (),
+    revision: int | None = None,
+    schedule: Schedule | None = None,
 ) -> TaskInstance:
-    """Make an instance and hand it to the engine, once it is committed.
+    """Make an instance and hand it to the engine, once it is committed and what it waits for, `after`, has ended.
 
     The instance is returned as it was born, in state `created`, whatever has become of it since.
 
     Raises:
-        Refused: the arguments, or the queue, do not allow it.
+        Refused: the arguments, or the queue, do not allow it, or `user` may not wait for one of `after`, or the type
+            has no such revision.
     """
     instance = draft(
         user=user,
-        task_type=task_type,
+        task_type=at_revision(task_type, revision),
         task_queue=task_queue,
         arguments=arguments,
         name=name,
         limits=limits,
         labels=labels,
     )
-    if instance.labels:
+    instance.schedule = schedule
+    if instance.labels or after:
+        check_after(user, after)
         with transaction.atomic():
-            instance.save(force_insert=True)
+            links = Links([(instance, after)], {}) if after else None
+            insert([instance])
             save_labels([instance])
+            if links is not None:
+                links.save()
             hand_over([instance])
     else:
-        instance.save(force_insert=True)
+        insert([instance])
         hand_over([instance])
     return instance
 
 
-def clone(*, user: User, instance: TaskInstance) -> TaskInstance:
-    """Submit once more what `instance` ran, from its type as it is now; the clone belongs to `user`.
+def clone(*, user: User, instance: TaskInstance, as_was: bool = False) -> TaskInstance:
+    """Submit once more what `instance` ran, from its type as it is now, or `as_was`; the clone belongs to `user`.
 
     Raises:
         Refused: `user` may not use its queue, or the rules of its type or queue have changed.
     """
     check_usable(user, instance.task_queue_id)
-    return submit(user=user, task_type=instance.task_type, task_queue=instance.task_queue, **what_it_ran(instance))
+    task_type = as_it_ran(instance) if as_was else instance.task_type
+    return submit(user=user, task_type=task_type, task_queue=instance.task_queue, **what_it_ran(instance))
 
 
 def draft(
@@ -119,6 +120,7 @@ def draft(
         task_type.required_arguments_default_values,
     )
     check_runnable(arguments, as_word=not task_type.json_file_option)
+    check_in_use(task_type, task_queue)
     (check or check_queue)(task_type, task_queue)
     stored, now = dispatch.birth_state(), timezone.now()
     limits = {name: getattr(task_type, name) for name in LIMITS} | dict(limits or {})
@@ -139,22 +141,20 @@ def draft(
         task_type=task_type,
         kind=task_type.kind,
         snapshot=snapshot,
+        revision=task_type.revision,
         **limits,
     )
 
 
 def hand_over(instances: Sequence[TaskInstance]) -> None:
     """Have instances that were just saved sent and told of, once they are committed. They are as they were born."""
-    if not instances:
-        return
-    stored = State(instances[0].state)
+    # What waits for others is sent when they have ended, what no worker may take when its queue is resumed.
+    waits = dispatch.sends_again()
+    ready = [each for each in instances if not (each.waits_for or (waits and each.task_queue.paused))]
+    if ready:
+        transaction.on_commit(partial(dispatch.publish_many, ready, State(ready[0].state)))
     for instance in instances:
         instance.state = State.CREATED
-    # What no worker may take is sent when its queue is resumed.
-    waits = dispatch.sends_again()
-    ready = [instance for instance in instances if not (waits and instance.task_queue.paused)]
-    if ready:
-        transaction.on_commit(partial(dispatch.publish_many, ready, stored))
     changes.tell(*(instance.uuid for instance in instances))
 
 
@@ -178,16 +178,11 @@ def check_queue(task_type: TaskType, queue: TaskQueue) -> None:
     """Refuse a type that a queue does not run.
 
     Raises:
-        Refused: it is of another kind, or on none of the queue's whitelists.
+        Refused: it is of another kind, or none of the queue's whitelists allows this revision of it.
     """
     if not queue.accepts(task_type.kind):
         raise Refused({"non_field_errors": [f"The queue '{queue.name}' does not run {KIND_NAMES[task_type.kind]}."]})
-    if statements.ALLOWED.one(queue=queue.pk, task_type=task_type.pk) is None:
-        raise Refused(
-            {
-                "non_field_errors": [
-                    f"No whitelist of the queue '{queue.name}' holds the task type '{task_type.name}': "
-                    "add the type to one of them, or use another queue."
-                ]
-            }
-        )
+    ranges = statements.ALLOWED.rows(queue=queue.pk, task_type=task_type.pk)
+    if not any(allows(task_type.revision, each) for each in ranges):
+        why = (None if ranges else archived_holder(task_type, queue)) or refusal(task_type, queue, ranges)
+        raise Refused({"non_field_errors": [why]})

@@ -1,7 +1,7 @@
 """What workers say of themselves, and the leases they keep."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from saltant.jobs import Attempt
+from saltant.progress import Progress
 from saltant.reasons import Reason
 from saltant.server.tasks.leases import lease
 from saltant.server.tasks.models import TaskAttempt, Worker
 from saltant.server.tasks.services import statements
+from saltant.server.tasks.services.names import Served, find_served
+from saltant.server.tasks.services.progress import keep_progress
 from saltant.server.tasks.services.recovery import end_leases
 from saltant.server.tasks.services.room import release_if_held_back
 from saltant.server.tasks.worker_state import is_live
@@ -23,19 +26,26 @@ log = logging.getLogger("saltant.workers")
 STARTED_ANEW = "Its worker was stopped hard while it ran, and has started anew."
 
 
-def announce(said: Announcement, holding: Collection[Attempt] | None = None) -> None:
+def announce(
+    said: Announcement, holding: Collection[Attempt] | None = None, served: Sequence[Served] | None = None
+) -> list[str] | None:
     """Record what a worker is. At its start, `holding` tells what it has ended and not reported yet.
+
+    Returns the lanes of the queues that it serves, or None if it serves all. `served` are these queues, where the
+    caller has found them already.
 
     Raises:
         Refused: another worker of its name is at work.
     """
     now = timezone.now()
     is_start = holding is not None
+    if served is None and said.queues is not None:
+        served = find_served(said.queues, said.lanes)
     fields: dict[str, Any] = {
         "identity": said.identity,
         "host": said.host,
         "version": said.version,
-        "queues": None if said.queues is None else sorted(said.queues),
+        "queues": None if served is None else sorted({each.name for each in served}),
         "kinds": sorted(said.kinds),
         "slots": said.slots,
         "cpus": said.cpus,
@@ -58,6 +68,7 @@ def announce(said: Announcement, holding: Collection[Attempt] | None = None) -> 
     if holding is not None:
         _give_up_others(said.worker, holding)
     release_if_held_back()
+    return None if served is None else [each.lane for each in served]
 
 
 def _give_up_others(worker: str, holding: Collection[Attempt]) -> None:
@@ -73,18 +84,24 @@ def _give_up_others(worker: str, holding: Collection[Attempt]) -> None:
         mine.update(lease_expires=timezone.now() + lease())
 
 
-def heartbeat(worker: str, running: Mapping[Attempt, datetime | None]) -> Orders:
+def heartbeat(
+    worker: str, running: Mapping[Attempt, datetime | None], progress: Mapping[Attempt, Progress] | None = None
+) -> Orders:
     """Renew the leases of `running`, told with their programs' starts, as far as those are known.
+
+    `progress` is how far some of them are, where that is news.
 
     The orders say what is to be ended now: cancelled, or not this worker's any more.
     """
     now = timezone.now()
     said = statements.BEAT.one(worker=worker, now=now)
-    to_end = _renew(worker, running, now) if running else set()
+    to_end = _renew(worker, running, progress or {}, now) if running else set()
     return Orders(to_end, drain=said is not None and bool(said[0]), announce=said is None)
 
 
-def _renew(worker: str, running: Mapping[Attempt, datetime | None], now: datetime) -> set[Attempt]:
+def _renew(
+    worker: str, running: Mapping[Attempt, datetime | None], progress: Mapping[Attempt, Progress], now: datetime
+) -> set[Attempt]:
     held = TaskAttempt.objects.filter(
         worker=worker, lease_expires__isnull=False, instance__uuid__in={attempt.uuid for attempt in running}
     )
@@ -99,6 +116,8 @@ def _renew(worker: str, running: Mapping[Attempt, datetime | None], now: datetim
     for attempt, (pk, known, _) in leases.items():
         if known is None and running.get(attempt) is not None:
             leased.filter(pk=pk).update(datetime_started=running[attempt])
+    if progress:
+        keep_progress(progress, {attempt: row[0] for attempt, row in leases.items()}, now)
     return {attempt for attempt in running if attempt not in leases or leases[attempt][2] is not None}
 
 

@@ -1,0 +1,265 @@
+"""The threads that serve tickets: each claims an attempt, runs it, hands its end on and takes the next one."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from uuid import UUID
+
+from saltant.jobs import Attempt, End, Job, Kind, Ticket
+from saltant.reasons import Reason
+from saltant.worker.control import Control
+from saltant.worker.engines import Engines
+from saltant.worker.reports import Reports
+from saltant.worker.runners.base import Runner
+from saltant.worker.running import Running
+from saltant.worker.shipping import Shipping
+from saltant.worker.source import Source
+
+log = logging.getLogger("saltant.worker")
+
+_CLAIM_TRIES = 8
+_FIRST_DELAY, _LAST_DELAY = 0.05, 5.0  # seconds between tries to claim
+_RECOVERY = 0.1  # seconds between looks whether ends can be told again
+_LONGEST = 3600.0  # seconds to wait at once: a lock's time-out may overflow
+
+
+class Slots:
+    """Runs as many attempts at once as there are slots, and knows them until their ends are told.
+
+    Args:
+        worker: the worker's name.
+        count: how many there are.
+        control: the server.
+        source: where tickets come from.
+        runners: how each kind of job is run.
+        engines: which kinds can be run at the time.
+        reports: where ends are handed to.
+        announced: set when the server knows the worker, or never will.
+        abandoned: set when the time to report is over.
+        stopped: the reason, and a sentence, for what is ended as the worker is stopped.
+        shipping: ships what jobs leave; None: it stays where it is.
+        held: the attempts of an earlier life whose ends are reported first.
+        on_running: told of each attempt that was claimed.
+        look: asks the server soon whether something that runs is to be ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        count: int,
+        control: Control,
+        source: Source,
+        runners: Mapping[Kind, Runner],
+        engines: Engines,
+        reports: Reports,
+        announced: threading.Event,
+        abandoned: threading.Event,
+        stopped: tuple[Reason, str],
+        shipping: Shipping | None,
+        held: Collection[Attempt],
+        on_running: Callable[[Running], None],
+        look: Callable[[], None],
+    ) -> None:
+        self.lanes: Collection[str] | None = None  # by which the tickets of its queues come; None: all
+        self.is_announced = False  # the server knows the worker
+        self.stopping = False  # nothing new is taken
+        self._worker = worker
+        self._control = control
+        self._source = source
+        self._runners = runners
+        self._engines = engines
+        self._reports = reports
+        self._announced = announced
+        self._abandoned = abandoned
+        self._stopped = stopped
+        self._shipping = shipping
+        self._on_running = on_running
+        self._look = look
+        self._changed = threading.Condition()
+        self._running: dict[Attempt, Running] = {}
+        self._taken = set(held)  # running, being claimed or being reported
+        self._busy = count + bool(held)  # threads that have something to finish, and ends that are not told yet
+        self._looks = 0
+        self._kill_at: float | None = None  # set when all that runs is to be ended
+        threads = {f"saltant-slot-{number}": self._slot for number in range(count)}
+        if held:
+            threads["saltant-reports"] = self._report_held
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in threads.items()]
+
+    def start(self) -> None:
+        """Start the threads, which wait until the worker is announced."""
+        for thread in self._threads:
+            thread.start()
+
+    def running(self) -> list[Running]:
+        """What runs, and what has ended and is not told yet."""
+        with self._changed:
+            return list(self._running.values())
+
+    def has(self, uuid: UUID) -> bool:
+        """Whether an attempt of an instance is here, be it only about to be claimed."""
+        with self._changed:
+            return any(attempt.uuid == uuid for attempt in self._taken)
+
+    def looked(self) -> None:
+        """Somebody asks the server what is to be ended: what is being claimed now has to be asked for again."""
+        with self._changed:
+            self._looks += 1
+
+    def stop_taking(self) -> bool:
+        """Take nothing new; whether that is news."""
+        with self._changed:
+            is_news = not self.stopping
+            self.stopping = True
+            self._changed.notify_all()
+        return is_news
+
+    def end_all(self, kill_at: float) -> None:
+        """End all that runs, and what still comes to run: by force at `kill_at`, as time.monotonic() tells it."""
+        with self._changed:
+            self._kill_at = kill_at
+            running = list(self._running.values())
+        for each in running:
+            self._end_stopped(each, kill_at)
+
+    def wait(self, deadline: Callable[[], float]) -> bool:
+        """Wait until all is over, each end told: False if `deadline`, asked for each time, came first."""
+        with self._changed:
+            while self._busy:
+                left = deadline() - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(min(left, _LONGEST))
+        return True
+
+    def _report_held(self) -> None:
+        try:
+            self._announced.wait()
+            if self.is_announced:
+                self._reports.report_held(self._release)
+        finally:
+            self._done()
+
+    def _release(self, attempt: Attempt) -> None:
+        with self._changed:
+            self._taken.discard(attempt)
+
+    def _done(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def _slot(self) -> None:
+        try:
+            self._announced.wait()
+            while not self.stopping:
+                if self._reports.is_in_trouble:
+                    self._abandoned.wait(_RECOVERY)  # whoever cannot tell an end can claim nothing either
+                    continue
+                try:
+                    ticket = self._source.take(self.lanes, self._engines, None)
+                except Exception:
+                    log.exception("No ticket could be taken.")
+                    self._abandoned.wait(1.0)
+                    continue
+                if ticket is None or self.stopping:
+                    return  # what is not claimed is somebody else's, or comes again
+                try:
+                    self._serve(ticket)
+                except Exception:
+                    log.exception("%s: a slot failed; it goes on.", ticket.attempt.uuid)
+        finally:
+            self._done()
+
+    def _serve(self, ticket: Ticket) -> None:
+        with self._changed:
+            if ticket.attempt in self._taken:
+                return  # a ticket that came twice
+            self._taken.add(ticket.attempt)
+        is_handed_on = False
+        try:
+            if ticket.kind in self._runners and not self._engines.can_run(ticket.kind):
+                self._source.give_back(ticket)  # its engine is away: it waits, here or elsewhere, for one
+                return
+            looks = self._looks
+            claimed = self._claim(ticket)
+            if claimed is not None:
+                end = self._carry_out(*claimed, looks)
+                is_handed_on = True
+                self._reports.report(ticket.attempt, end, partial(self._is_told, ticket.attempt))
+        finally:
+            if not is_handed_on:
+                self._release(ticket.attempt)
+
+    def _carry_out(self, job: Job, asked: float, looks: int) -> End:
+        """Run an attempt; from here to its told end it counts as running."""
+        files = None if self._shipping is None else self._shipping.begin(job.attempt)
+        running = Running(job.attempt, job.lease if job.is_retried_when_lost else None, asked, files)
+        with self._changed:
+            self._running[job.attempt] = running
+            self._busy += 1
+            kill_at = self._kill_at
+        try:
+            self._on_running(running)
+            if kill_at is not None:
+                self._end_stopped(running, kill_at)
+            if looks != self._looks:
+                self._look()  # who looked meanwhile did not know of this one
+            end = self._run(job, running)
+            running.is_over = True
+            if end.reason is Reason.ENGINE_UNAVAILABLE:
+                self._engines.doubt(job.kind)
+            return running.conclude(end)
+        except BaseException:
+            self._is_told(job.attempt)
+            raise
+
+    def _is_told(self, attempt: Attempt) -> None:
+        with self._changed:
+            del self._running[attempt]
+            self._taken.discard(attempt)
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def _end_stopped(self, running: Running, kill_at: float) -> None:
+        reason, why = self._stopped
+        running.end(reason, max(0.0, kill_at - time.monotonic()), why)
+
+    def _run(self, job: Job, running: Running) -> End:
+        runner = self._runners.get(job.kind)
+        if runner is None:
+            return End(Reason.WORKER_ERROR, f"This worker cannot run jobs of kind {job.kind}.")
+        try:
+            end = runner.run(job, running)
+        except Exception as error:
+            log.exception("%s: the worker failed to run it.", job.attempt.uuid)
+            return End(Reason.WORKER_ERROR, f"The worker failed: {type(error).__name__}: {error}")
+        if running.why and end.reason is running.reason:
+            return replace(end, message=f"{running.why} {end.message}".rstrip())
+        return end
+
+    def _claim(self, ticket: Ticket) -> tuple[Job, float] | None:
+        """Claim an attempt; returns the job and when it was asked for.
+
+        A ticket that cannot be claimed for long makes room for others.
+        """
+        delay = _FIRST_DELAY
+        for left in reversed(range(_CLAIM_TRIES)):
+            asked = time.monotonic()
+            try:
+                job = self._control.claim(ticket, self._worker)
+                if job is not None and job.lease is not None and time.monotonic() - asked > job.lease / 2:
+                    continue  # the answer was long on its way: the server may have given the attempt up since
+                return None if job is None else (job, asked)
+            except Exception as error:
+                level = logging.WARNING if left in (0, _CLAIM_TRIES - 1) else logging.DEBUG
+                log.log(level, "%s: could not be claimed (%s more tries): %s", ticket.attempt.uuid, left, error)
+            if self.stopping or self._abandoned.wait(delay):
+                break
+            delay = min(delay * 2, _LAST_DELAY)
+        self._source.give_back(ticket)
+        return None
