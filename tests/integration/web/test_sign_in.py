@@ -48,7 +48,7 @@ def test_a_wrong_password(browser: Client) -> None:
     assert page.status_code == 200
     text = page.content.decode()
     assert 'role="alert"' in text
-    assert "<script" not in text
+    assert "<script>" not in text
     assert "style=" not in text
     assert 'value="&quot;&gt;&lt;script&gt;"' in text
 

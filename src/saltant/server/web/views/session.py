@@ -1,19 +1,11 @@
-"""The pages."""
+"""Signing in."""
 
 from typing import Any
 
-from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
-from django.views.generic import TemplateView
 
 from saltant.server.accounts import sign_in_limits
-
-
-class HomeView(LoginRequiredMixin, TemplateView):
-    """What this is."""
-
-    template_name = "web/home.html"
 
 
 class SignInView(LoginView):

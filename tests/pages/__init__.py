@@ -1,0 +1,1 @@
+"""The pages, in a real browser, of a saltant that runs for real."""

@@ -1,0 +1,83 @@
+"""Windows of a browser, and what is asked of every page in one."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import requests
+
+from tests.pages.all_pages import Case
+from tests.pages.world import World
+
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 760}
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "light": {"viewport": WIDE, "color_scheme": "light"},
+    "dark": {"viewport": WIDE, "color_scheme": "dark"},
+    "narrow": {"viewport": NARROW, "color_scheme": "light", "has_touch": True},
+}
+"""How pages are looked at."""
+
+
+def open_window(browser: Any, root: str, session: requests.Session, look: str = "light", **options: Any) -> Any:
+    """A window that is signed in as a session is. What goes wrong in its console is kept in `complaints`."""
+    context = browser.new_context(base_url=root, reduced_motion="reduce", **{**LOOKS[look], **options})
+    cookies = [{"name": each.name, "value": each.value, "url": root} for each in session.cookies]
+    if cookies:
+        context.add_cookies(cookies)
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    return page
+
+
+def visit(page: Any, case: Case, names: Mapping[str, Any]) -> Any:
+    """Go to a page; one that answers a form is got by sending one."""
+    data = case.data_in(names)
+    if data is None:
+        return page.goto(case.path_in(names), wait_until="load")
+    page.goto("/instances", wait_until="load")
+    with page.expect_navigation(wait_until="load") as navigation:
+        page.evaluate(
+            """([path, data]) => {
+                const form = document.createElement("form");
+                form.method = "post";
+                form.action = path;
+                const token = document.querySelector('meta[name="csrf-token"]').content;
+                for (const [name, value] of Object.entries({ ...data, csrfmiddlewaretoken: token })) {
+                    const field = document.createElement("input");
+                    Object.assign(field, { name, value });
+                    form.append(field);
+                }
+                document.body.append(form);
+                HTMLFormElement.prototype.submit.call(form);
+            }""",
+            [case.path_in(names), data],
+        )
+    return navigation.value
+
+
+class Visitors:
+    """Windows by who looks through them and how, opened when they are asked for first."""
+
+    def __init__(self, browser: Any, world: World) -> None:
+        self.browser = browser
+        self.world = world
+        self._open: dict[tuple[str, str, bool], Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for page in self._open.values():
+            page.context.close()
+
+    def page(self, role: str, look: str = "light", *, script: bool = True) -> Any:
+        """The window of a role."""
+        key = (role, look, script)
+        if key not in self._open:
+            session = self.world.sessions[role]
+            options = {} if script else {"java_script_enabled": False}
+            self._open[key] = open_window(self.browser, self.world.root, session, look, **options)
+        page = self._open[key]
+        page.complaints.clear()
+        return page

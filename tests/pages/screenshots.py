@@ -1,0 +1,60 @@
+"""Pictures of every page, light, dark and narrow: python -m tests.pages.screenshots FOLDER [NAME...]
+
+The tests keep theirs in the folder that SALTANT_SCREENSHOTS names, or in build/screenshots.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.system import Up
+from tests.pages.all_pages import PAGES
+from tests.pages.browsing import LOOKS, open_window, visit
+from tests.pages.world import make_world
+from tests.services.chromium import Chromium
+
+PLACE = Path(__file__).parents[2] / "build" / "screenshots"
+
+
+def folder() -> Path:
+    """Where the tests keep pictures."""
+    found = Path(os.environ.get("SALTANT_SCREENSHOTS", PLACE))
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def take(page: Any, place: Path, name: str, look: str) -> None:
+    """Keep a picture of a page as it is."""
+    page.screenshot(path=str(place / f"{name}-{look}.png"), full_page=True, animations="disabled")
+
+
+def main() -> None:
+    """Start a saltant, fill it, and take the pictures."""
+    from playwright.sync_api import sync_playwright
+
+    place, wanted = Path(sys.argv[1]), sys.argv[2:]
+    place.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix="saltant-pages-"))
+    with Up(made / "data", "--concurrency", "4") as site, sync_playwright() as playwright:
+        world = make_world(site, made)
+        chromium = Chromium()
+        browser = playwright.chromium.launch(executable_path=chromium.program, args=chromium.arguments)
+        for look in LOOKS:
+            for case in PAGES:
+                if wanted and case.name not in wanted:
+                    continue
+                page = open_window(browser, world.root, world.sessions[case.by], look)
+                visit(page, case, world.names)
+                page.wait_for_timeout(400)
+                take(page, place, case.name, look)
+                for complaint in page.complaints:
+                    print(f"{case.name} {look}: {complaint}")
+                page.context.close()
+    shutil.rmtree(made)
+
+
+if __name__ == "__main__":
+    main()
