@@ -26,6 +26,7 @@ class Case:
         data: of a POST, in the place of a GET: with it the page is the answer to a form that changes nothing.
         by: who looks at it for its picture.
         is_empty: whether a site on which nothing was done yet has it, too.
+        repeats: CSS selector of what is like the rest of a long page; it is looked at in light alone.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case:
     data: Mapping[str, Any] | None = None
     by: str = "owner"
     is_empty: bool = False
+    repeats: str = ""
 
     def path_in(self, names: Mapping[str, Any]) -> str:
         """Where it is."""
@@ -120,6 +122,7 @@ PAGES = (
     Case("password", "/profile/password", is_empty=True),
     Case("password-wrong", "/profile/password", WRONG, {"old": "{password}", "new": "a", "again": "b"}),
     Case("tokens", "/tokens", is_empty=True),
+    Case("tokens-none", "/tokens", by="stranger"),
     Case("token-new", "/tokens/new", is_empty=True),
     Case("token-new-worker", "/tokens/new", by="admin"),
     Case("token-new-wrong", "/tokens/new", WRONG, {"name": "x", "ends": "at", "until": "yesterday"}),
@@ -140,5 +143,5 @@ PAGES = (
     Case("audit-wrong", "/audit?nonsense=1", WRONG_OF_ADMINS, by="admin"),
     Case("not-found", "/nothing/here", dict.fromkeys(("nobody", "owner", "stranger", "admin"), 404)),
     Case("no-instance", "/instances/00000000-0000-0000-0000-000000000000", ABSENT),
-    Case("reference", "/api/docs", OPEN),
+    Case("reference", "/api/docs", OPEN, repeats=".reference > section ~ section ~ section, .reference nav li ~ li"),
 )

@@ -6,7 +6,6 @@ from typing import Any, Self
 import requests
 
 from tests.pages.all_pages import Case
-from tests.pages.world import World
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 760}
 LOOKS: Mapping[str, Mapping[str, Any]] = {
@@ -24,10 +23,20 @@ def open_window(browser: Any, root: str, session: requests.Session, look: str = 
     if cookies:
         context.add_cookies(cookies)
     page = context.new_page()
+    page.tools = context.new_cdp_session(page)
     page.complaints = []
     page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     return page
+
+
+def dress(page: Any, look: str) -> None:
+    """Have a window look another way, without loading its page again."""
+    wanted = LOOKS[look]
+    page.emulate_media(color_scheme=wanted["color_scheme"])
+    page.set_viewport_size(wanted["viewport"])
+    touch = {"enabled": wanted.get("has_touch", False)}
+    page.tools.send("Emulation.setTouchEmulationEnabled", touch)
 
 
 def visit(page: Any, case: Case, names: Mapping[str, Any]) -> Any:
@@ -35,7 +44,8 @@ def visit(page: Any, case: Case, names: Mapping[str, Any]) -> Any:
     data = case.data_in(names)
     if data is None:
         return page.goto(case.path_in(names), wait_until="load")
-    page.goto("/instances", wait_until="load")
+    if not page.locator('meta[name="csrf-token"]').count():
+        page.goto("/instances", wait_until="load")
     with page.expect_navigation(wait_until="load") as navigation:
         page.evaluate(
             """([path, data]) => {
@@ -59,9 +69,10 @@ def visit(page: Any, case: Case, names: Mapping[str, Any]) -> Any:
 class Visitors:
     """Windows by who looks through them and how, opened when they are asked for first."""
 
-    def __init__(self, browser: Any, world: World) -> None:
+    def __init__(self, browser: Any, root: str, sessions: Mapping[str, requests.Session]) -> None:
         self.browser = browser
-        self.world = world
+        self.root = root
+        self.sessions = sessions
         self._open: dict[tuple[str, str, bool], Any] = {}
 
     def __enter__(self) -> Self:
@@ -75,9 +86,8 @@ class Visitors:
         """The window of a role."""
         key = (role, look, script)
         if key not in self._open:
-            session = self.world.sessions[role]
             options = {} if script else {"java_script_enabled": False}
-            self._open[key] = open_window(self.browser, self.world.root, session, look, **options)
+            self._open[key] = open_window(self.browser, self.root, self.sessions[role], look, **options)
         page = self._open[key]
         page.complaints.clear()
         return page

@@ -1,24 +1,40 @@
 """A browser, and a saltant with something on it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.system import Up
 from tests.pages.browsing import Visitors
-from tests.pages.world import World, make_world
+from tests.pages.world import PASSWORD, World, make_world, saltant
 from tests.services.chromium import Chromium
 from tests.services.fixtures import obtain
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A saltant for all tests of pages; those that change something make their own instances."""
-    folder = tmp_path_factory.mktemp("pages")
-    with Up(folder / "data", "--concurrency", "4") as site:
-        yield make_world(site, folder)
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A saltant for all tests of pages; `world` fills it."""
+    with Up(tmp_path_factory.mktemp("pages") / "data", "--concurrency", "4") as up:
+        saltant(up, "user", "password", "admin", "--password-file", "-", stdin=PASSWORD)
+        yield up
+
+
+@pytest.fixture(scope="module")
+def untouched_site(lab: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """The same before it was filled; another one if that has been."""
+    if not lab.client.task_queues.list({"name": "paused"}):
+        yield lab
+        return
+    with Up(tmp_path_factory.mktemp("untouched") / "data", "--concurrency", "1") as up:
+        saltant(up, "user", "password", "admin", "--password-file", "-", stdin=PASSWORD)
+        yield up
+
+
+@pytest.fixture(scope="session")
+def world(lab: Up, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """What there is on it; tests that change something make their own instances."""
+    return make_world(lab, tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +52,13 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def visitors(browser: Any, world: World) -> Iterator[Visitors]:
     """Who looks at pages, each with a window of their own."""
-    with Visitors(browser, world) as found:
+    with Visitors(browser, world.root, world.sessions) as found:
         yield found
 
 
-@pytest.fixture
-def empty_site(tmp_path: Path) -> Iterator[Up]:
-    """A saltant on which nothing was done yet."""
-    with Up(tmp_path / "data", "--concurrency", "1") as site:
+@pytest.fixture(scope="module")
+def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A saltant on which nothing was done yet, but that its admin has a password."""
+    with Up(tmp_path_factory.mktemp("empty") / "data", "--concurrency", "1") as site:
+        saltant(site, "user", "password", "admin", "--password-file", "-", stdin=PASSWORD)
         yield site

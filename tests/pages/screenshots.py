@@ -12,10 +12,12 @@ from typing import Any
 
 from tests.acceptance.system import Up
 from tests.pages.all_pages import PAGES
-from tests.pages.browsing import LOOKS, open_window, visit
-from tests.pages.world import make_world
+from tests.pages.browsing import LOOKS, Visitors, dress, visit
+from tests.pages.world import PASSWORD, make_world, saltant
 from tests.services.chromium import Chromium
 
+TALLEST = 4000
+"""Pixels of a picture."""
 PLACE = Path(__file__).parents[2] / "build" / "screenshots"
 
 
@@ -28,7 +30,9 @@ def folder() -> Path:
 
 def take(page: Any, place: Path, name: str, look: str) -> None:
     """Keep a picture of a page as it is."""
-    page.screenshot(path=str(place / f"{name}-{look}.png"), full_page=True, animations="disabled")
+    width, height = page.evaluate("[innerWidth, document.documentElement.scrollHeight]")
+    clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
+    page.screenshot(path=str(place / f"{name}-{look}.png"), full_page=True, clip=clip, animations="disabled")
 
 
 def main() -> None:
@@ -39,20 +43,21 @@ def main() -> None:
     place.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix="saltant-pages-"))
     with Up(made / "data", "--concurrency", "4") as site, sync_playwright() as playwright:
+        saltant(site, "user", "password", "admin", "--password-file", "-", stdin=PASSWORD)
         world = make_world(site, made)
         chromium = Chromium()
         browser = playwright.chromium.launch(executable_path=chromium.program, args=chromium.arguments)
-        for look in LOOKS:
+        with Visitors(browser, world.root, world.sessions) as visitors:
             for case in PAGES:
                 if wanted and case.name not in wanted:
                     continue
-                page = open_window(browser, world.root, world.sessions[case.by], look)
+                page = visitors.page(case.by)
                 visit(page, case, world.names)
                 page.wait_for_timeout(400)
-                take(page, place, case.name, look)
-                for complaint in page.complaints:
-                    print(f"{case.name} {look}: {complaint}")
-                page.context.close()
+                for look in LOOKS:
+                    dress(page, look)
+                    take(page, place, case.name, look)
+                dress(page, "light")
     shutil.rmtree(made)
 
 

@@ -74,8 +74,7 @@ class World:
 
 
 def make_world(site: Site, folder: Path) -> World:
-    """Fill a site that is empty."""
-    saltant(site, "user", "password", "admin", "--password-file", "-", stdin=PASSWORD)
+    """Fill a site that is empty, and whose admin has `PASSWORD`."""
     for name in ("owner", "stranger"):
         saltant(site, "user", "create", name, "--password-file", "-", stdin=PASSWORD)
     owner = Client(site.url, saltant(site, "token", "create", "owner"))

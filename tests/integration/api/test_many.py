@@ -8,6 +8,7 @@ import pytest
 
 from saltant.server.api import idempotency, many_views
 from saltant.server.audit.models import AuditEntry
+from saltant.server.tasks import parts
 from saltant.server.tasks.models import KeptAnswer, TaskInstance, TaskQueue
 from tests.integration.conftest import V2, Cast, Client, World
 
@@ -205,7 +206,8 @@ def test_terminations(cast: Cast, world: World) -> None:
 
 
 def test_a_long_answer_comes_in_pieces(owner: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many_views, "AT_ONCE", 2)
+    for module in (many_views, parts):
+        monkeypatch.setattr(module, "AT_ONCE", 2)
     uuids = [str(world.make().uuid) for _ in range(5)]
     answer = owner.json("POST", TERMINATE, {"uuids": [*uuids, "x"]})
     assert answer.streaming

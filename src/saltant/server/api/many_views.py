@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -29,12 +29,10 @@ from saltant.server.api.resources import parse_uuid
 from saltant.server.api.views import ResourceView, json_response
 from saltant.server.tasks import services
 from saltant.server.tasks.models import LIMITS, TaskInstance
+from saltant.server.tasks.parts import AT_ONCE, parts
 
-T = TypeVar("T")
 Outcome = TaskInstance | Failure
 
-AT_ONCE = 500
-"""How many are looked for, or ended, in one go."""
 LONGEST_ERRORS = 4 * 2**20
 """Characters of all errors that one answer tells."""
 TOO_MUCH = ValidationError(
@@ -258,11 +256,6 @@ def uuid_of(name: str) -> UUID | None:
         return parse_uuid(name)
     except NotFound:
         return None
-
-
-def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items, some at a time."""
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
 def result_of(outcome: str | Failure) -> str:

@@ -1,7 +1,7 @@
 """The views of those who wait for ends. Served through the hub, they keep their client; by themselves they answer."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from saltant.server.api.views import DetailView, json_response
 from saltant.server.hub.board import WATCH, Watch
 from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskClass, TaskInstance
+from saltant.server.tasks.parts import parts
 from saltant.states import FINISHED, State
 
 LONGEST = 300.0
@@ -32,8 +33,6 @@ LONGEST = 300.0
 MOST_UUIDS = 10_000
 MOST_FINISHED = 1000
 """How many ends one answer tells."""
-AT_ONCE = 500
-"""How many UUIDs are looked for in one query."""
 
 
 class WaitField(Amount):
@@ -170,7 +169,7 @@ def _look(uuids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
     """Those that have ended, the first one first, and those that have not."""
     finished: list[tuple[Any, int, UUID]] = []
     unfinished: list[UUID] = []
-    for some in _parts(uuids):
+    for some in parts(uuids):
         rows = TaskInstance.objects.filter(uuid__in=some).order_by()
         for pk, uuid, state, ended in rows.values_list("pk", "uuid", "state", "datetime_finished"):
             if state in FINISHED:
@@ -186,14 +185,10 @@ def _rows(uuids: Sequence[UUID]) -> list[Any]:
     """The rows of instances, in the order of `uuids`."""
     at = next(position for position, column in enumerate(ENDS.columns) if column.key == "uuid")
     found: dict[UUID, Any] = {}
-    for some in _parts(uuids):
+    for some in parts(uuids):
         rows: QuerySet[Any] = ENDS.rows(TaskInstance.objects.filter(uuid__in=some))
         found |= {row[at]: row for row in rows}
     return [found[uuid] for uuid in uuids if uuid in found]
-
-
-def _parts(uuids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
-    return (uuids[start : start + AT_ONCE] for start in range(0, len(uuids), AT_ONCE))
 
 
 def _seconds(text: str) -> float:

@@ -45,9 +45,9 @@ class AuditEntry(models.Model):
         ordering: ClassVar = ["-id"]
         verbose_name_plural = "audit entries"
         indexes: ClassVar = [
-            models.Index(fields=["actor", "datetime"], name="audit_actor"),
-            models.Index(fields=["object_id", "datetime"], name="audit_object_id"),
-            models.Index(fields=["object_name", "datetime"], name="audit_object_name"),
+            models.Index(fields=["actor", "-datetime", "-id"], name="audit_actor"),
+            models.Index(fields=["object_id"], name="audit_object_id"),
+            models.Index(fields=["object_name"], name="audit_object_name"),
         ]
 
     def __str__(self) -> str:

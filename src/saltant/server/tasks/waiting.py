@@ -11,6 +11,7 @@ from saltant.jobs import Kind
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.leases import live_since
 from saltant.server.tasks.models import TaskDependency, Worker
+from saltant.server.tasks.parts import parts
 from saltant.server.tasks.services.room import Needs, Room, serves
 from saltant.server.tasks.services.submission import KIND_NAMES
 from saltant.states import FINISHED, WAITING, State
@@ -108,7 +109,7 @@ def awaited(counts: Mapping[int, int]) -> dict[int, list[UUID]]:
     """Of instances, by id, that wait for so many others to end: who these are, if they are few."""
     few = [pk for pk, count in counts.items() if 0 < count <= FEW]
     found: dict[int, list[UUID]] = {}
-    for some in (few[start : start + 500] for start in range(0, len(few), 500)):
+    for some in parts(few):
         rows = TaskDependency.objects.filter(instance__in=some).exclude(on__state__in=FINISHED).order_by("id")
         for pk, uuid in rows.values_list("instance", "on__uuid"):
             found.setdefault(pk, []).append(uuid)

@@ -12,14 +12,14 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='auditentry',
-            index=models.Index(fields=['actor', 'datetime'], name='audit_actor'),
+            index=models.Index(fields=['actor', '-datetime', '-id'], name='audit_actor'),
         ),
         migrations.AddIndex(
             model_name='auditentry',
-            index=models.Index(fields=['object_id', 'datetime'], name='audit_object_id'),
+            index=models.Index(fields=['object_id'], name='audit_object_id'),
         ),
         migrations.AddIndex(
             model_name='auditentry',
-            index=models.Index(fields=['object_name', 'datetime'], name='audit_object_name'),
+            index=models.Index(fields=['object_name'], name='audit_object_name'),
         ),
     ]

@@ -4,10 +4,9 @@ Whoever makes such an instance locks what it waits for, and whoever ends an inst
 end sees that somebody waits for it, or who waits sees the end.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -16,15 +15,12 @@ from django.utils import timezone
 from saltant.server.accounts.models import User
 from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.models import Condition, TaskDependency, TaskInstance
+from saltant.server.tasks.parts import parts
 from saltant.server.tasks.services.dependents import settle
 from saltant.states import State
 
 MOST = 1000
 """Instances that one may wait for."""
-AT_ONCE = 500
-"""How many are looked at, or locked, by one statement."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ Wanted = Sequence[After]
 def flaws(user: User, uuids: Collection[UUID]) -> dict[UUID, str]:
     """Why `user` may not have instances wait for those of `uuids` for which that is so."""
     found: dict[UUID, str | None] = {}
-    for some in _parts(list(uuids)):
+    for some in parts(list(uuids)):
         rows = TaskInstance.objects.filter(uuid__in=some).order_by()
         for uuid, owner, private, queue_owner in rows.values_list(
             "uuid", "user_id", "task_queue__private", "task_queue__user_id"
@@ -102,7 +98,7 @@ class Links:
             batch_size=5000,
         )
         unfinished = [pk for pk, state in self._held.values() if not state.is_finished]
-        for some in _parts(unfinished):
+        for some in parts(unfinished):
             TaskInstance.objects.filter(pk__in=some, has_dependents=False).update(has_dependents=True)
         # What cannot start, as one of these has not succeeded, ends now.
         settle([pk for pk, state in self._held.values() if state in (State.FAILED, State.TERMINATED)], timezone.now())
@@ -147,7 +143,7 @@ def _hold(uuids: set[UUID]) -> dict[UUID, tuple[int, State]]:
 
 def _locked(uuids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, tuple[int, State]]:
     found: dict[UUID, tuple[int, State]] = {}
-    for some in _parts(list(uuids)):
+    for some in parts(list(uuids)):
         rows = TaskInstance.objects.filter(uuid__in=some).order_by("pk")
         if transaction.get_connection().features.has_select_for_update:
             rows = rows.select_for_update(no_key=True, skip_locked=skip_locked)
@@ -157,8 +153,4 @@ def _locked(uuids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, t
 
 def _existing(uuids: Collection[UUID]) -> list[UUID]:
     rows = TaskInstance.objects.order_by()
-    return [uuid for some in _parts(list(uuids)) for uuid in rows.filter(uuid__in=some).values_list("uuid", flat=True)]
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
+    return [uuid for some in parts(list(uuids)) for uuid in rows.filter(uuid__in=some).values_list("uuid", flat=True)]

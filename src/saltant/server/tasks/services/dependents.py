@@ -5,11 +5,10 @@ Nothing here calls itself: a chain may be as long as it likes.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -17,14 +16,9 @@ from django.db import connection, transaction
 
 from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskDependency, TaskInstance
+from saltant.server.tasks.parts import parts
 from saltant.server.tasks.services.statements import Statement
 from saltant.states import WAITING, State
-
-AT_ONCE = 500
-"""How many are looked at, locked or changed by one statement."""
-
-T = TypeVar("T")
-
 
 FAIL = Statement(
     """
@@ -118,20 +112,20 @@ def settle(ended: Collection[int], now: datetime) -> None:
 def _settle(ended: Sequence[int], now: datetime) -> list[int]:
     """Do so once; returns those that have ended by that and that others may wait for."""
     found = _Round()
-    for some in _parts(ended):
+    for some in parts(ended):
         for pk, uuid, state in TaskInstance.objects.filter(pk__in=some).order_by().values_list("pk", "uuid", "state"):
             found.ended[pk] = (uuid, state)
     badly = [pk for pk, (_, state) in found.ended.items() if state != State.SUCCESSFUL]
-    for some in _parts(badly):
+    for some in parts(badly):
         for instance, on in _edges(some).rows():
             found.edges[on].append(instance)
     waiting: set[int] = set()
     over = [*ended, *{pk for pks in found.edges.values() for pk in pks}]
-    for some in _parts(over):
+    for some in parts(over):
         rows = TaskDependency.objects.filter(on__in=some, instance__state__in=WAITING, instance__waits_for__gt=0)
         waiting |= set(rows.order_by().values_list("instance", flat=True))
     # In one order, as all do who lock several.
-    for some in _parts(sorted(waiting)):
+    for some in parts(sorted(waiting)):
         locked = TaskInstance.objects.filter(pk__in=some, state__in=WAITING, waits_for__gt=0).order_by("pk")
         for pk, uuid, has_dependents in locked.select_for_update(no_key=True).values_list(
             "pk", "uuid", "has_dependents"
@@ -147,7 +141,7 @@ def _settle(ended: Sequence[int], now: datetime) -> list[int]:
 
 def _release(waiting: Sequence[int], now: datetime) -> None:
     """Count what they still wait for, and have those sent that wait for nothing more."""
-    for some in _parts(waiting):
+    for some in parts(waiting):
         counts: dict[int, int] = dict(_counts(some).rows())
         by_count = defaultdict(list)
         for pk, count in counts.items():
@@ -178,7 +172,3 @@ def _send(pks: Sequence[int], now: datetime) -> None:
     if ready:
         transaction.on_commit(partial(dispatch.publish_many, ready, stored))
     changes.tell(*(each.uuid for each in instances))
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))

@@ -1,8 +1,7 @@
 """How people end instances, or report states of what they run themselves."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -14,12 +13,9 @@ from saltant.server.audit.log import record, record_many
 from saltant.server.audit.models import Action
 from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
+from saltant.server.tasks.parts import parts
 from saltant.server.tasks.services.dependents import settle
 from saltant.states import WAITING, State
-
-AT_ONCE = 500
-"""How many are looked at, or ended, by one statement."""
-T = TypeVar("T")
 
 
 class Miscounted(Exception):
@@ -81,7 +77,7 @@ def terminate_matching(
     with transaction.atomic():
         every = TaskInstance.objects.filter(pk__in=unfinished.order_by().values("pk")).order_by("pk")
         locked = list(every.select_for_update().values_list("pk", flat=True)[: expected + 1])
-        for some in _parts(locked):
+        for some in parts(locked):
             # Looked at anew: some may have ended, or changed, before they were locked. From now on nothing changes.
             each = unfinished.filter(pk__in=some).only("uuid", "user", "name", "task_queue")
             found += each.prefetch_related("task_queue")
@@ -89,15 +85,11 @@ def terminate_matching(
             raise Miscounted(unfinished.count())
         for instance in found:
             check(instance)
-        for few in _parts(found):
+        for few in parts(found):
             leased += _ask(few, user)
     for instance in leased:
         dispatch.cancel(instance)
     return found
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
 def _ask(instances: Sequence[TaskInstance], user: User) -> list[TaskInstance]:

@@ -1,6 +1,7 @@
 """Instances of one request that start after one another: which of them cannot be."""
 
 from collections.abc import Collection, Mapping
+from heapq import heapify, heappop, heappush
 
 Names = Mapping[int, Collection[int]]
 """For each item that is in order by itself, the indexes of those that it is to start after."""
@@ -54,34 +55,40 @@ def _circles(names: Names) -> list[list[int]]:
     """Some of the circles: of each knot one at least."""
     circles = []
     seen: set[int] = set()
-    in_order = _in_order(names)
+    free = set(in_order(names))
     for start in names:
         path: dict[int, int] = {}
         index: int | None = start
-        while index is not None and index not in seen and index not in in_order:
+        while index is not None and index not in seen and index not in free:
             seen.add(index)
             path[index] = len(path)
-            index = next((other for other in names[index] if other in names and other not in in_order), None)
+            index = next((other for other in names[index] if other in names and other not in free), None)
         if index is not None and index in path:
             circles.append(list(path)[path[index] :])
     return circles
 
 
-def _in_order(names: Names) -> set[int]:
-    """The items that wait for none of a circle."""
+def in_order(names: Names) -> list[int]:
+    """The items that wait for none of a circle: each after those that it is to start after, otherwise as they are.
+
+    >>> in_order({0: [2], 1: [], 2: [1], 3: [3]})
+    [1, 2, 0]
+    """
     followers: dict[int, list[int]] = {}
     left = {}
     for index, others in names.items():
-        left[index] = len({other for other in others if other in names})
-        for other in {other for other in others if other in names}:
+        known = {other for other in others if other in names}
+        left[index] = len(known)
+        for other in known:
             followers.setdefault(other, []).append(index)
     line = [index for index, count in left.items() if not count]
-    found = set()
+    heapify(line)
+    found = []
     while line:
-        index = line.pop()
-        found.add(index)
+        index = heappop(line)
+        found.append(index)
         for follower in followers.get(index, ()):
             left[follower] -= 1
             if not left[follower]:
-                line.append(follower)
+                heappush(line, follower)
     return found

@@ -13,7 +13,7 @@ from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType
 from saltant.server.tasks.services.after import Links, Wanted, flaws
 from saltant.server.tasks.services.insertion import insert
-from saltant.server.tasks.services.items import flaws_of_items
+from saltant.server.tasks.services.items import flaws_of_items, in_order
 from saltant.server.tasks.services.labels import save_labels
 from saltant.server.tasks.services.revisions import as_it_ran, at_revision
 from saltant.server.tasks.services.submission import check_queue, check_usable, draft, hand_over, what_it_ran
@@ -42,6 +42,7 @@ class Batch:
         self._room: int = settings.SALTANT.max_body
         self._after: dict[UUID, Wanted] = {}
         self._items: Mapping[int, TaskInstance] = {}
+        self._places: dict[UUID, int] = {}
 
     def add(self, *, task_type: TaskType, task_queue: TaskQueue, after: Wanted = (), **values: Any) -> TaskInstance:
         """Add an instance; `values` are those of `submit`.
@@ -88,6 +89,9 @@ class Batch:
             if index not in found
         }
         found |= {index: [wrong] for index, wrong in flaws_of_items(names, count).items()}
+        if any(other > index for index, others in names.items() for other in others):
+            # Whoever ends several locks them in the order in which they were saved, and what waits for them after that.
+            self._places = {items[index].uuid: place for place, index in enumerate(in_order(names))}
         out = {items[index].uuid for index in found}
         self.instances = [instance for instance in self.instances if instance.uuid not in out]
         return {index: {"after": wrong} for index, wrong in found.items()}
@@ -122,7 +126,7 @@ class Batch:
         """
         wanted = [(each, self._after[each.uuid]) for each in self.instances if each.uuid in self._after]
         links = Links(wanted, self._items) if wanted else None
-        insert(self.instances)
+        insert(sorted(self.instances, key=lambda each: self._places[each.uuid]) if self._places else self.instances)
         save_labels(self.instances)
         if links is not None:
             links.save()

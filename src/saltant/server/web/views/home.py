@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType, Worker
 from saltant.server.tasks.worker_state import WorkerState, rows_in
-from saltant.server.web.instances import EITHER, dressed
+from saltant.server.web.instances import EITHER, dressed, in_states
 from saltant.server.web.over_time import SPANS, ends_over, span_of, times_of_types
 from saltant.server.web.views.base import Page
 from saltant.server.web.workers import slots_of_workers
@@ -80,7 +80,7 @@ def shown(most: int, *states: State) -> list[dict[str, Any]]:
     representation = EITHER.representation("2")
     found: list[dict[str, Any]] = []
     for state in states:
-        rows = representation.rows(EITHER.all().filter(state=state), EITHER.ordered(""))[: most - len(found)]
+        rows = representation.rows(EITHER.all().filter(in_states(state)), EITHER.ordered(""))[: most - len(found)]
         found += [json.loads(each) for each in representation.encode(rows)]
     return found
 
@@ -98,7 +98,7 @@ def by_place() -> dict[str, list[dict[str, Any]]]:
     """How many instances run and wait, for each queue and for each type. Those that have ended are not looked at."""
     unfinished = [state for state in State if not state.is_finished]
     rows = (
-        TaskInstance.objects.filter(state__in=unfinished)
+        TaskInstance.objects.filter(in_states(*unfinished))
         .order_by()
         .values_list("task_queue", "task_type", "state")
         .annotate(count=Count("pk"))

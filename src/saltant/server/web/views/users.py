@@ -26,7 +26,7 @@ PASSWORD_KINDS = ((MADE_UP, "made up, and shown once"), (TYPED, "the one below")
 ROLES = (("", "user: what is theirs"), ("admin", "admin: everything"))
 NEW = (
     forms.Entry(
-        "username", "Username", help="Letters, digits and any of @.+-_: it stays as it is.", required=True, example="ada"
+        "username", "Username", help="Letters, digits and any of @.+-_: it stays so.", required=True, example="ada"
     ),
     forms.Entry("email", "Mail", "email"),
     forms.Entry("role", "Role", "choice", choices=ROLES, required=True),
