@@ -108,7 +108,7 @@ PAGES = (
     Case("workers", "/workers", is_empty=True),
     Case("workers-none", "/workers?state=lost"),
     Case("worker", "/workers/{worker}", by="admin"),
-    Case("worker-drain", "/workers/{worker}/drain", ADMINS, {}, by="admin"),
+    Case("drain-worker", "/workers/{worker}/drain", ADMINS, {}, by="admin"),
     Case("schedules", "/schedules", is_empty=True),
     Case("schedule", "/schedules/{nightly}"),
     Case("schedule-paused", "/schedules/{weekly}"),

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import requests
 
+from tests.acceptance.system import wait_until
 from tests.pages.all_pages import Case
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 760}
@@ -34,9 +35,11 @@ def dress(page: Any, look: str) -> None:
     """Have a window look another way, without loading its page again."""
     wanted = LOOKS[look]
     page.emulate_media(color_scheme=wanted["color_scheme"])
+    by_touch = wanted.get("has_touch", False)
+    page.tools.send("Emulation.setTouchEmulationEnabled", {"enabled": by_touch})
     page.set_viewport_size(wanted["viewport"])
-    touch = {"enabled": wanted.get("has_touch", False)}
-    page.tools.send("Emulation.setTouchEmulationEnabled", touch)
+    is_by_touch = "matchMedia('(pointer: coarse)').matches"
+    wait_until(lambda: page.evaluate(is_by_touch) == by_touch, "fingers in the place of a mouse")
 
 
 def visit(page: Any, case: Case, names: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Pictures of every page, light, dark and narrow: python -m tests.pages.screenshots FOLDER [NAME...]
+"""Pictures of every page, light, dark and narrow: python -m tests.pages.screenshots FOLDER [NAME|NAME-LOOK...]
 
 The tests keep theirs in the folder that SALTANT_SCREENSHOTS names, or in build/screenshots.
 """
@@ -30,9 +30,12 @@ def folder() -> Path:
 
 def take(page: Any, place: Path, name: str, look: str) -> None:
     """Keep a picture of a page as it is."""
-    width, height = page.evaluate("[innerWidth, document.documentElement.scrollHeight]")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
-    page.screenshot(path=str(place / f"{name}-{look}.png"), full_page=True, clip=clip, animations="disabled")
+    # Of a window that is as tall as its page: a picture of more than the window would end the emulation of fingers.
+    size = page.viewport_size
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({**size, "height": min(height, TALLEST)})
+    page.screenshot(path=str(place / f"{name}-{look}.png"), animations="disabled")
+    page.set_viewport_size(size)
 
 
 def main() -> None:
@@ -49,12 +52,13 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium.program, args=chromium.arguments)
         with Visitors(browser, world.root, world.sessions) as visitors:
             for case in PAGES:
-                if wanted and case.name not in wanted:
+                looks = [each for each in LOOKS if not wanted or {case.name, f"{case.name}-{each}"} & set(wanted)]
+                if not looks:
                     continue
                 page = visitors.page(case.by)
                 visit(page, case, world.names)
                 page.wait_for_timeout(400)
-                for look in LOOKS:
+                for look in looks:
                     dress(page, look)
                     take(page, place, case.name, look)
                 dress(page, "light")

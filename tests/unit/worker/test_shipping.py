@@ -122,7 +122,7 @@ class ShippingRig(Rig):
         self.shipping = Shipping(server, "rig", folders, held=options.get("held", ()), **more)
         super().__init__(data, control=server, shipping=self.shipping, start=False, **options)
         self.server = server
-        self.worker._source = server
+        self.worker._slots._source = server
         self.worker.start()
 
 

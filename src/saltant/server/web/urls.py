@@ -69,7 +69,7 @@ urlpatterns = [
     page(f"queues/{UUID}/keep", KeepQueueView, "queue-keep"),
     page("workers", WorkersView, "workers"),
     page(f"workers/{UUID}", WorkerView, "worker"),
-    page(f"workers/{UUID}/drain", DrainWorkerView, "worker-drain"),
+    page(f"workers/{UUID}/drain", DrainWorkerView, "drain-worker"),
     page("schedules", SchedulesView, "schedules"),
     page("schedules/new", NewScheduleView, "schedule-new"),
     page("schedules/times", TimesView, "schedule-times-part"),
