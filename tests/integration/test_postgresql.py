@@ -1,7 +1,6 @@
 """What only PostgreSQL has: other connections that do something at the same moment, and a server that goes away."""
 
 import dataclasses
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -156,8 +155,10 @@ def test_a_lost_connection_costs_one_request(world: World, path: str) -> None:
     assert ended
     answer = client.get(path)
     assert answer.status_code == 503
-    said = "The database cannot be used now: it may be away or full. Try again later."
-    assert answer.content.decode() == (json.dumps({"detail": said}, separators=(",", ":")) if path == TYPES else said)
+    if path == TYPES:
+        assert answer.json() == {"detail": "The database cannot be used now: it may be away or full. Try again later."}
+    else:
+        assert "<h1>The database cannot be used now</h1>" in answer.content.decode()
     assert answer["Retry-After"] == "5"
     # A server does this between requests; Django's test client keeps it from happening.
     close_old_connections()

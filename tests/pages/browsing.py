@@ -26,9 +26,14 @@ def open_window(browser: Any, root: str, session: requests.Session, look: str = 
     page = context.new_page()
     page.tools = context.new_cdp_session(page)
     page.complaints = []
-    page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda said: page.complaints.append(said.text) if is_complaint(said) else None)
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     return page
+
+
+def is_complaint(said: Any) -> bool:
+    """Whether a line of the console is one. htmx complains of requests that end because their page is left."""
+    return said.type == "error" and not said.text.startswith(("htmx:afterRequest", "htmx:sendError"))
 
 
 def dress(page: Any, look: str) -> None:
