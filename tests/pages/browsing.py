@@ -32,8 +32,9 @@ def open_window(browser: Any, root: str, session: requests.Session, look: str = 
 
 
 def is_complaint(said: Any) -> bool:
-    """Whether a line of the console is one. htmx complains of requests that end because their page is left."""
-    return said.type == "error" and not said.text.startswith(("htmx:afterRequest", "htmx:sendError"))
+    """Whether a line of the console is one. htmx says, too, what requests ended because their page or list was left."""
+    ended = ("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
+    return said.type == "error" and not said.text.startswith(ended)
 
 
 def dress(page: Any, look: str) -> None:
