@@ -13,7 +13,7 @@ import requests
 from saltant import Client
 from tests.acceptance.system import Up, wait_until
 from tests.pages import screenshots
-from tests.pages.browsing import LOOKS
+from tests.pages.browsing import LOOKS, is_complaint
 from tests.pages.test_all_pages import faults_of
 from tests.pages.test_instances import SECONDS, expect_text
 from tests.pages.world import PASSWORD, root_of, saltant
@@ -63,11 +63,6 @@ def window(browser: Any, site: Up) -> Iterator[Any]:
     yield opens
     for context in opened:
         context.close()
-
-
-def is_complaint(said: Any) -> bool:
-    """Whether a line of the console is one. htmx complains of requests that end because their page is left."""
-    return said.type == "error" and not said.text.startswith(("htmx:afterRequest", "htmx:sendError"))
 
 
 def look_at(page: Any, name: str) -> None:
