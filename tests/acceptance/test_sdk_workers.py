@@ -65,16 +65,18 @@ def test_a_user_drains_no_worker_of_others(own_up: Up) -> None:
         worker.drain()
 
 
-def test_what_has_the_higher_priority_runs_first(quick_up: Up) -> None:
-    """On one slot."""
-    task_type = quick_up.executable("true", priority=3)
+def test_what_has_the_higher_priority_runs_first(quick_up: Up, tmp_path: Path) -> None:
+    """On one slot, which is taken while the others come."""
+    go = tmp_path / "go"
+    task_type = quick_up.executable(f"/bin/sh -c 'until [ -e {go} ]; do sleep 0.02; done'", priority=3)
     queue = quick_up.client.task_queues.get(name="default")
-    queue.pause()
     submit = quick_up.client.executable_task_instances.create
+    first = submit(task_type.id, queue.id)
+    wait_until(lambda: first.sync().state == "running", "the slot is taken")
     jobs = [submit(task_type.id, queue.id, name=str(priority), priority=priority) for priority in (0, 9, 4)]
     usual = submit(task_type.id, queue.id)
     assert [each.priority for each in (*jobs, usual)] == [0, 9, 4, 3]
-    queue.resume()
+    go.touch()
     done = [each.wait_until_finished(0.02, timeout=60) for each in (*jobs, usual)]
     claimed = {each.priority: each.attempts()[0].datetime_claimed for each in done}
     assert sorted(claimed, key=lambda priority: claimed[priority]) == [9, 4, 3, 0]  # type: ignore[arg-type, return-value]
