@@ -1,5 +1,6 @@
 """uvicorn, as saltant runs it."""
 
+import asyncio
 import contextlib
 import ipaddress
 import resource
@@ -14,6 +15,8 @@ from saltant.serving.proxies import as_seen
 
 KEEP_ALIVE = 75
 """Seconds a quiet connection is kept: longer than the pause of clients that look every few seconds."""
+TICK = 1.0
+"""Seconds."""
 MOST_DESCRIPTORS = 65536
 """More would do nothing but cost programs that walk through all of them."""
 
@@ -88,6 +91,8 @@ class HttpServer(uvicorn.Server):
         )
         self._socket = sock
         self._on_ready = on_ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -97,6 +102,7 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         _raise_limit()
+        self._loop = asyncio.get_running_loop()
         board.open()
         await super().startup(sockets)
         if self.started:
@@ -107,6 +113,19 @@ class HttpServer(uvicorn.Server):
         board.close()
         await super().shutdown(sockets)
 
+    async def main_loop(self) -> None:
+        """Tick until it is to end: once a second, for the date in answers. uvicorn's own wakes ten times as often."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), TICK)
+
+    def stop(self) -> None:
+        """End soon. It may be called from any thread, and by a signal."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self._told.set)
+
     def serve_until_told(self) -> None:
-        """Serve until `should_exit` is set."""
+        """Serve until `stop` is called."""
         self.run(sockets=[self._socket])

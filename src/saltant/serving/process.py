@@ -90,13 +90,13 @@ def _serve(settings: Settings, sock: socket.socket, line: socket.socket) -> None
 
     def stop_when_told() -> None:
         line.recv(1)
-        server.should_exit = True
+        server.stop()
         time.sleep(ABANDONED)
         if os.getppid() != supervisor:  # nobody is left to kill it
             os._exit(1)
 
     def stop_on_signal(signum: int, frame: object) -> None:
-        server.should_exit = True
+        server.stop()
 
     signal.signal(signal.SIGTERM, stop_on_signal)
     Thread(target=stop_when_told, name="line", daemon=True).start()

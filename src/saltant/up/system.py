@@ -153,7 +153,7 @@ class System:
         Thread(target=self._hurry_when_asked, args=(worker,), name="hurry", daemon=True).start()
         sweeper.stop()
         worker.stop(max(0.0, self._grace - HTTP_STOP))
-        server.should_exit = True
+        server.stop()
 
     def _hurry_when_asked(self, worker: Worker) -> None:
         self._hurry_asked.wait()

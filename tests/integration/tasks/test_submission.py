@@ -30,7 +30,7 @@ def test_without_an_engine_it_stays_created_and_a_sweep_publishes_it(lab: Lab, m
     instance = lab.submit()
     assert instance.state == "created"
     dispatch.use(lab.engine)
-    monkeypatch.setattr("saltant.server.tasks.services.recovery.REPUBLISH_AFTER", -timedelta(minutes=1))
+    monkeypatch.setattr("saltant.server.tasks.services.due.REPUBLISH_AFTER", -timedelta(minutes=1))
     services.sweep()
     instance.refresh_from_db()
     assert instance.state == "published"

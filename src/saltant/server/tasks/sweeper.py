@@ -8,7 +8,7 @@ from threading import Event, Thread
 from django.db import OperationalError, connection
 
 from saltant.server.tasks.leadership import Leadership
-from saltant.server.tasks.services import run_schedules, sweep
+from saltant.server.tasks.services import sweep
 
 log = logging.getLogger("saltant.sweeper")
 
@@ -91,9 +91,13 @@ class Sweeper:
                     # Who begins to lead does not know what could not be renewed before.
                     patience = Patience(interval=self._interval, lease=self._lease, now=now, wall=time.time())
                 patience.look(now, time.time())
-                upcoming = run_schedules(horizon=timedelta(seconds=self._interval))
                 tickets = now - looked >= self._look_for_tickets
-                sweep(leases=patience.leases_may_end(now), waits=patience.waits_may_end(now), tickets=tickets)
+                upcoming = sweep(
+                    leases=patience.leases_may_end(now),
+                    waits=patience.waits_may_end(now),
+                    tickets=tickets,
+                    horizon=timedelta(seconds=self._interval),
+                )
                 looked = now if tickets else looked
                 if upcoming is not None:  # at its time, not a pause later
                     pause = min(pause, max(A_MOMENT, upcoming.timestamp() - time.time()))

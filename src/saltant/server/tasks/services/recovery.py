@@ -18,15 +18,14 @@ from saltant.server.tasks.models import TaskAttempt, TaskInstance, Worker
 from saltant.server.tasks.services import statements
 from saltant.server.tasks.services.attempts import finish
 from saltant.server.tasks.services.dependents import settle
+from saltant.server.tasks.services.due import look, unsent_since
 from saltant.server.tasks.services.kept_answers import remove_old_answers
-from saltant.server.tasks.services.room import release_if_held_back
+from saltant.server.tasks.services.room import release
+from saltant.server.tasks.services.schedules import run_schedules
 from saltant.server.tasks.services.tallies import count_ends
 from saltant.states import WAITING, State
 
 log = logging.getLogger("saltant.recovery")
-
-REPUBLISH_AFTER = timedelta(seconds=5)
-"""How long an instance may stay `created` before its ticket is sent again."""
 
 
 def recover() -> int:
@@ -38,25 +37,35 @@ def recover() -> int:
     return end_leases(TaskAttempt.objects.all(), Reason.LOST, "saltant was stopped hard while it ran.")
 
 
-def sweep(*, leases: bool = True, waits: bool = True, tickets: bool = True) -> None:
-    """Publish what is due, what there is room for now, and what never reached the engine.
+def sweep(
+    *, leases: bool = True, waits: bool = True, tickets: bool = True, horizon: timedelta = timedelta()
+) -> datetime | None:
+    """Begin what schedules say; publish what is due, what there is room for now, and what never reached the engine.
 
     With `waits`, end what no worker claimed in time; with `leases`, the attempts whose leases are over; with
-    `tickets`, look for tickets that the broker lost.
+    `tickets`, look for tickets that the broker lost, and for what is old.
+
+    Returns the next time of a schedule within `horizon`.
     """
     now = timezone.now()
-    dispatch.publish_waiting(dispatch.AT_ONCE, state=State.CREATED, datetime_created__lt=now - REPUBLISH_AFTER)
-    publish_due(now)
-    release_if_held_back()
-    if waits:
+    due = look(now, horizon)
+    upcoming = run_schedules(horizon=horizon) if due.schedules else None
+    if due.unsent:
+        dispatch.publish_waiting(dispatch.AT_ONCE, state=State.CREATED, datetime_created__lt=unsent_since(now))
+    if due.delayed:
+        publish_due(now)
+    if due.held_back:
+        release()
+    if waits and due.unclaimed:
         fail_unclaimed(now)
-    if leases:
+    if leases and due.silent:
         expire_leases(now)
-    remove_old_answers(now)
     if tickets:
         with suppress(EngineUnavailable):  # who sends tickets says so
             replace_lost_tickets(now)
+        remove_old_answers(now)
         count_ends(now)
+    return upcoming
 
 
 def publish_due(now: datetime) -> int:

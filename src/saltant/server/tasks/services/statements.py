@@ -21,6 +21,7 @@ from saltant.server.tasks.models import (
     WhitelistPin,
     Worker,
 )
+from saltant.server.tasks.schedule_models import Schedule
 
 Row = tuple[Any, ...]
 
@@ -35,6 +36,7 @@ TABLES = {
     "whitelists": TaskWhitelist._meta.db_table,
     "whitelist_types": TaskWhitelist.task_types.through._meta.db_table,
     "pins": WhitelistPin._meta.db_table,
+    "schedules": Schedule._meta.db_table,
 }
 
 
