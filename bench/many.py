@@ -1,6 +1,7 @@
 """`make bench`, second part: many machines (RabbitMQ and PostgreSQL), beside a bare Celery on the same broker.
 
-Every round measures each figure once, in turn. Quote the ratios.
+Every round measures each figure once, in turn. Quote the ratios. On ext4, rest five minutes after thousands of files
+were removed (by another bench, say): until then, whatever makes a file is slow.
 """
 
 import os

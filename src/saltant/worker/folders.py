@@ -8,6 +8,7 @@ from pathlib import Path
 from saltant.jobs import Attempt
 from saltant.worker.removal import remove_tree
 from saltant.worker.run_as import RunAs
+from saltant.worker.spare_folders import SpareFolders
 
 log = logging.getLogger("saltant.worker")
 
@@ -25,7 +26,7 @@ class JobFolders:
 
 
 class WorkerFolders:
-    """Knows and makes `work`, `arguments`, `logs`, `results` and `shipping` below a data folder.
+    """Knows and makes `work`, `arguments`, `logs`, `results`, `shipping` and `spare` below a data folder.
 
     With `run_as` the first four can be passed through by everybody and listed by nobody (0711), and a job's own belong
     to that user (0700). The data folder has to be passable too then; what else is in it (database, key, token) keeps to
@@ -40,6 +41,7 @@ class WorkerFolders:
         self.logs = self.data / "logs"
         self.results = self.data / "results"
         self.shipping = self.data / "shipping"
+        self._spare = SpareFolders(self.data / "spare", run_as)
 
     def make(self) -> None:
         """Make what is missing. Raises OSError, PermissionError if the jobs' user could not reach their folders."""
@@ -48,7 +50,8 @@ class WorkerFolders:
         for folder in (self.work, self.arguments, self.logs, self.results):
             folder.mkdir(exist_ok=True)
             folder.chmod(mode)  # whatever the umask, or an earlier start without run-as, made of it
-        self.shipping.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self.shipping, self._spare.place):
+            folder.mkdir(mode=0o700, exist_ok=True)
         self.data.chmod(mode)
         if self.run_as is not None:
             for folder in (*self.data.parents, self.data):
@@ -69,6 +72,8 @@ class WorkerFolders:
             except OSError as error:
                 log.warning("%s: what it printed last stays on this machine: %s", folder.name, error)
             _try_to_remove(folder, folder.name)
+        for folder in self._spare.place.iterdir():
+            _try_to_remove(folder, folder.name)
         for file in self.arguments.iterdir():
             file.unlink(missing_ok=True)
 
@@ -77,7 +82,7 @@ class WorkerFolders:
         uuid = str(attempt.uuid)
         logs = self.logs / uuid
         return JobFolders(
-            work=self.work / f"{uuid}.{attempt.number}",
+            work=self._work_of(attempt),
             logs=logs,
             results=self.results / uuid,
             stdout=logs / f"{uuid}-stdout.txt",
@@ -93,6 +98,8 @@ class WorkerFolders:
         """
         folders = self.of(attempt)
         for folder in (folders.work, folders.logs, folders.results):
+            if folder is folders.work and self._spare.give(folder):
+                continue
             try:
                 folder.mkdir(mode=0o700)
             except FileExistsError:
@@ -128,12 +135,17 @@ class WorkerFolders:
 
     def discard(self, attempt: Attempt, arguments: Path | None) -> None:
         """Remove what lives no longer than an attempt. What cannot be removed is logged."""
-        _try_to_remove(self.of(attempt).work, str(attempt.uuid))
+        work = self._work_of(attempt)
+        if not self._spare.keep(work):
+            _try_to_remove(work, str(attempt.uuid))
         if arguments is not None:
             try:
                 arguments.unlink(missing_ok=True)
             except OSError as error:
                 log.warning("%s: its arguments file could not be removed: %s", attempt.uuid, error)
+
+    def _work_of(self, attempt: Attempt) -> Path:
+        return self.work / f"{attempt.uuid}.{attempt.number}"
 
     def _earlier(self, attempt: Attempt) -> int:
         numbers = range(attempt.number - 1, 0, -1)
