@@ -97,10 +97,17 @@ def job_from_json(said: Any) -> Job:
 
 def end_to_json(end: End) -> JSON:
     """How an attempt ended."""
-    return asdict(end) | {
+    return {
         "reason": end.reason.value,
+        "message": end.message,
+        "exit_code": end.exit_code,
+        "signal": end.signal,
         "started": _time_to_json(end.started),
         "finished": _time_to_json(end.finished),
+        "cpu_seconds": end.cpu_seconds,
+        "peak_memory": end.peak_memory,
+        "image_digest": end.image_digest,
+        "progress": None if end.progress is None else asdict(end.progress),
     }
 
 

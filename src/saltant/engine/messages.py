@@ -5,6 +5,7 @@ Server and worker must declare alike, or RabbitMQ refuses the second: hence both
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,6 +31,7 @@ def lane(queue: str, kind: Kind) -> str:
     return queue if kind is Kind.EXECUTABLE else f"{queue}.{kind.value}"
 
 
+@lru_cache(maxsize=1000)
 def declared(name: str) -> Any:
     """The declaration of a lane. The type is said because a virtual host may have another default."""
     return Queue(name, durable=True, max_priority=HIGHEST, queue_arguments={"x-queue-type": "classic"})

@@ -1,6 +1,8 @@
 """Saving new instances: every job begins so, and through the ORM it takes three times as long."""
 
+import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models
@@ -20,7 +22,7 @@ _ADAPTED = [
     if isinstance(field, models.DateTimeField | models.UUIDField | JSONTextField)
 ]
 _COLUMNS = ", ".join(str(field.column) for field in _FIELDS)
-_INSERT = f"INSERT INTO {TaskInstance._meta.db_table} ({_COLUMNS}) VALUES "  # noqa: S608 - names of ours
+_INSERT = f"INSERT INTO {TaskInstance._meta.db_table} ({_COLUMNS})"
 _ROW = f"({', '.join(['%s'] * len(_FIELDS))})"
 
 
@@ -28,14 +30,35 @@ def insert(instances: Sequence[TaskInstance]) -> None:
     """Save instances that were never saved. Raises what the database does."""
     for start in range(0, len(instances), AT_ONCE):
         some = instances[start : start + AT_ONCE]
-        values = [value for instance in some for value in _values(instance)]
         with connection.cursor() as cursor:
-            cursor.execute(f"{_INSERT}{', '.join([_ROW] * len(some))} RETURNING id", values)
+            if connection.vendor == "postgresql" and len(some) > 1:
+                # With a placeholder for each value, the driver takes longer than the database.
+                cursor.execute(_from_json(), [json.dumps([_as_json(each) for each in some])])
+            else:
+                values = [value for instance in some for value in _values(instance)]
+                cursor.execute(f"{_INSERT} VALUES {', '.join([_ROW] * len(some))} RETURNING id", values)
             rows = cursor.fetchall()
         for instance, [pk] in zip(some, rows, strict=True):
             instance.pk = pk
             instance._state.adding = False
             instance._state.db = connection.alias
+
+
+@lru_cache(maxsize=1)
+def _from_json() -> str:
+    """Saves the rows of a list in JSON, in its order."""
+    types = ", ".join(f"{field.column} {field.db_type(connection)}" for field in _FIELDS)
+    return f"{_INSERT} SELECT {_COLUMNS} FROM json_to_recordset(%s) AS row ({types}) RETURNING id"  # noqa: S608 - names of ours
+
+
+def _as_json(instance: TaskInstance) -> dict[str, Any]:
+    values = {field.column: getattr(instance, field.attname) for field in _FIELDS}
+    for _, field in _ADAPTED:
+        value = values[field.column]
+        if value is not None:
+            is_json = isinstance(field, JSONTextField)
+            values[field.column] = field.get_prep_value(value) if is_json else str(value)
+    return values
 
 
 def _values(instance: TaskInstance) -> Iterator[Any]:
