@@ -137,7 +137,8 @@ class Bridge:
         chunked = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
         if not chunked and (length in ("", "0") or int(length) > self._max_body):
             return BytesIO()
-        body: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - whoever serves the request closes it
+        is_small = not chunked and int(length) <= IN_MEMORY
+        body: Any = BytesIO() if is_small else SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
         try:
             size, more = 0, True
             while more and size <= self._max_body:

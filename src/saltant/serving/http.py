@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import resource
 import socket
@@ -105,6 +106,9 @@ class HttpServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         board.open()
         await super().startup(sockets)
+        # What is there by now, most of it Django's, stays: collections of garbage need not walk through it each time.
+        gc.collect()
+        gc.freeze()
         if self.started:
             self._on_ready()
 

@@ -52,12 +52,12 @@ def _from_json() -> str:
 
 
 def _as_json(instance: TaskInstance) -> dict[str, Any]:
-    values = {field.column: getattr(instance, field.attname) for field in _FIELDS}
+    values = {str(field.column): getattr(instance, field.attname) for field in _FIELDS}
     for _, field in _ADAPTED:
-        value = values[field.column]
+        value = values[str(field.column)]
         if value is not None:
             is_json = isinstance(field, JSONTextField)
-            values[field.column] = field.get_prep_value(value) if is_json else str(value)
+            values[str(field.column)] = field.get_prep_value(value) if is_json else str(value)
     return values
 
 
