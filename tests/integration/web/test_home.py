@@ -1,7 +1,8 @@
 """The home page's pictures, and what they are drawn from."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -50,6 +51,18 @@ def test_what_no_server_counted_yet_is_shown_too(world: World) -> None:
     now = timezone.now()
     ended(world, now - timedelta(seconds=1), "failed")
     assert dict(ends_over(SPANS[0], now).totals)["failed"] == 1
+
+
+def test_days_are_those_of_a_zone(world: World) -> None:
+    """In Kathmandu, 5:45 before UTC, the 2nd of May began at 18:15 of the 1st."""
+    begins = datetime(2026, 5, 1, 18, 15, tzinfo=UTC)
+    ended(world, begins - timedelta(seconds=1), "failed")
+    ended(world, begins, "successful")
+    now = begins + timedelta(minutes=20)
+    count_ends(now)
+    for clock, days in ((UTC, {"Fri 01 May": [1, 1, 0]}), (ZoneInfo("Asia/Kathmandu"), None)):
+        bars = {bar.label: list(bar.counts) for bar in ends_over(SPANS[2], now.astimezone(clock)).bars if bar.total}
+        assert bars == (days or {"Fri 01 May": [0, 1, 0], "Sat 02 May": [1, 0, 0]})
 
 
 def test_the_pictures_have_their_tables(pages: Pages, world: World) -> None:

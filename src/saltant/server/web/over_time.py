@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from statistics import median
 
 from django.db.models import F, Sum
@@ -48,15 +48,20 @@ def span_of(name: str) -> Span:
 
 
 def ends_over(span: Span, now: datetime) -> Stack:
-    """How many instances ended, by state, in each part of a span: from what was counted, and the last minutes anew."""
-    last = slot_of(now) // span.each
+    """How many instances ended, by state, in each part of a span: from what was counted, and the last minutes anew.
+
+    Hours and days are those of the zone of `now`, and go back without regard to when clocks there were changed.
+    """
+    offset = now.utcoffset() or timedelta()
+    shift = int(offset.total_seconds()) // SLOT
+    last = (slot_of(now) + shift) // span.each
     first = last - span.bars + 1
     names = [state.value for state in FINISHED]
     counts = {bucket: dict.fromkeys(names, 0) for bucket in range(first, last + 1)}
     rows = (
-        EndTally.objects.filter(slot__gte=first * span.each, slot__lt=(last + 1) * span.each)
+        EndTally.objects.filter(slot__gte=first * span.each - shift, slot__lt=(last + 1) * span.each - shift)
         .order_by()
-        .values_list(F("slot") / span.each)
+        .values_list((F("slot") + shift) / span.each)
         .annotate(*[Sum(name) for name in names])
     )
     for bucket, *sums in rows:
@@ -65,8 +70,9 @@ def ends_over(span: Span, now: datetime) -> Stack:
     slot = slot_of(now)
     for each in range(max(counted_until(now), slot - LIVE), slot + 1):
         for name, count in ends_in(each).items():
-            counts[each // span.each][name] += count
-    labels = {bucket: f"{start_of(bucket * span.each):{span.label}}" for bucket in counts}
+            counts[(each + shift) // span.each][name] += count
+    zone = timezone(offset)
+    labels = {each: f"{start_of(each * span.each - shift).astimezone(zone):{span.label}}" for each in counts}
     return stack(names, [(labels[each], counts[each]) for each in sorted(counts)])
 
 

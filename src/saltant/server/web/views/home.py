@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from django.db.models import Count
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType, Worker
 from saltant.server.tasks.worker_state import WorkerState, rows_in
+from saltant.server.web import zones
 from saltant.server.web.instances import EITHER, dressed, in_states
 from saltant.server.web.over_time import SPANS, ends_over, span_of, times_of_types
 from saltant.server.web.views.base import Page
@@ -47,10 +49,12 @@ class HomeView(Page):
     def charts(self) -> dict[str, Any]:
         """The pictures. They are drawn anew once a minute at most."""
         span = span_of(self.request.GET.get("span", ""))
+        now = timezone.localtime(timezone=zones.chosen() or UTC)
         return {
             "span": span,
             "spans": SPANS,
-            "ended": ends_over(span, timezone.now()),
+            "ended": ends_over(span, now),
+            "zone": now.tzname(),
             "times": times_of_types(),
             "both": (("How long types run", "ran"), ("How long they wait", "waited")),
         }
