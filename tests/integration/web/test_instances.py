@@ -228,6 +228,7 @@ def test_what_it_waits_for_and_how_far_it_is(pages: Pages, world: World) -> None
     TaskDependency.objects.create(instance=second, on=first, condition="any")
     text = pages.stranger.get(f"/instances/{first.uuid}").content.decode()
     assert 'value="42.5"' in text
+    assert re.search(r"42[.]5 %\s+half way", pages.stranger.get("/instances").content.decode())
     assert "half way" in text
     assert f"/instances/{second.uuid}" in text
     assert "however it ends" in pages.stranger.get(f"/instances/{second.uuid}").content.decode()

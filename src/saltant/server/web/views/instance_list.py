@@ -22,6 +22,7 @@ MORE = {
     "name__regex": ("Name matches", "text"),
     "task_class": ("Class", "class"),
     "uuid__startswith": ("UUID begins with", "text"),
+    "schedule": ("Number of its schedule", "number"),
     "datetime_created__gte": ("Created from (UTC)", "datetime-local"),
     "datetime_created__lt": ("Created before (UTC)", "datetime-local"),
     "datetime_finished__gte": ("Ended from (UTC)", "datetime-local"),
