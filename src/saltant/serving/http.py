@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import ipaddress
 import resource
 import socket
@@ -106,9 +105,6 @@ class HttpServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         board.open()
         await super().startup(sockets)
-        # What is there by now, most of it Django's, stays: collections of garbage need not walk through it each time.
-        gc.collect()
-        gc.freeze()
         if self.started:
             self._on_ready()
 
