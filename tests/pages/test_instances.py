@@ -103,6 +103,29 @@ def test_a_run_from_form_to_result(visitors: Visitors, world: World) -> None:
     assert page.complaints == []
 
 
+def test_who_reads_a_log_keeps_their_place(visitors: Visitors, world: World) -> None:
+    """Though the page around it is drawn anew; and the next attempt's log comes after the first one's."""
+    script = "seq 300; test -e $JOB_RESULTS_DIRECTORY/../$JOB_UUID.1 && exec sleep 600; exit 1"
+    task_type = world.site.executable(f"/bin/sh -c '{script}'", max_attempts=2, retry_on="failed", retry_delay=2)
+    manager = world.owner.executable_task_instances
+    instance = manager.create(task_type.id, world.names["queue"])
+    page = visitors.page("owner")
+    page.goto(f"/instances/{instance.uuid}")
+    expect_text(page, ".log pre", "300")
+    page.get_by_role("button", name="Pause").click()
+    log = page.locator(".log pre")
+    log.evaluate("each => { each.scrollTop = 1000 }")
+    with page.expect_response(lambda answer: answer.url.endswith(instance.uuid)):
+        page.evaluate("document.body.dispatchEvent(new Event('saltant:changed'))")
+    page.wait_for_function("document.querySelector('.log pre').scrollTop === 1000", timeout=SECONDS)
+    wait_until(lambda: instance.sync().attempt == 2 and instance.state == "running", "the next attempt runs")
+    expect_text(page, ".facts", "2 of 2")
+    page.wait_for_function("document.querySelector('.log pre').textContent.includes('300')", timeout=SECONDS)
+    instance.terminate()
+    page.get_by_role("button", name="Follow").wait_for(state="hidden", timeout=SECONDS)
+    assert page.complaints == []
+
+
 @pytest.mark.parametrize("script", [True, False])
 def test_a_log_is_followed_and_its_job_terminated(visitors: Visitors, world: World, script: bool) -> None:
     site = world.site
@@ -121,6 +144,8 @@ def test_a_log_is_followed_and_its_job_terminated(visitors: Visitors, world: Wor
     expect_text(page, ".notice.success", "1 instance is being terminated.")
     if script:
         expect_text(page, ".page-head .state", "terminated")
+        # The stream says that it was all, and there is nothing to pause any more.
+        page.get_by_role("button", name="Pause").wait_for(state="hidden", timeout=SECONDS)
         assert page.get_by_role("button", name="Terminate…").count() == 0
     instance.wait_until_finished(0.02, timeout=60)
     page.goto(f"/instances/{instance.uuid}")

@@ -155,10 +155,25 @@ def test_labels_are_given_and_taken(pages: Pages, world: World) -> None:
     assert world.instance.labels == {"project": "x", "done": ""}
 
 
+def test_what_has_ended_meanwhile_is_not_terminated(pages: Pages, world: World) -> None:
+    over = world.make(state=State.SUCCESSFUL)
+    for client in (pages.owner, pages.admin):
+        answer = act(client, "terminate", over, confirmed="1", next="/instances?q=x")
+        assert (answer.status_code, answer["Location"]) == (302, "/instances?q=x")
+        assert "1 instance has ended already." in client.get("/instances").content.decode()
+    assert act(pages.stranger, "terminate", over).status_code == 403
+    act(pages.owner, "terminate", over, world.instance, confirmed="1")
+    over.refresh_from_db()
+    world.instance.refresh_from_db()
+    assert (over.datetime_cancelled, world.instance.state) == (None, State.TERMINATED)
+
+
 def test_odd_forms(pages: Pages, world: World) -> None:
     assert act(pages.owner, "explode", world.instance).status_code == 404
     assert pages.owner.post("/instances/act", {"do": "terminate", "uuid": ["x", ""]}).status_code == 200
-    assert pages.owner.get("/instances/act").status_code == 405
+    # Back from signing in, a form's address comes as a link.
+    assert pages.owner.get("/instances/act")["Location"] == "/instances"
+    assert pages.owner.put("/instances/act").status_code == 405
     away = act(pages.owner, "clone", world.instance, confirmed="1", next="https://evil.example.org/")
     assert away["Location"] == "/instances"
     for path in ("/instances/x", "/instances/run?from=x", "/instances/run?type=9999", "/instances/run?type=x"):

@@ -126,7 +126,9 @@ class Follower:
         path = INSTANCE.fullmatch(self._environ["PATH_INFO"])
         if path is None:
             return None
-        reply = await self._look({**self._environ, "PATH_INFO": f"{path[1]}{path[2]}/", "QUERY_STRING": ""})
+        # A browser takes nothing but events here, which an instance is not.
+        asked = {**self._environ, "HTTP_ACCEPT": "application/json", "QUERY_STRING": ""}
+        reply = await self._look({**asked, "PATH_INFO": f"{path[1]}{path[2]}/"})
         return str(json.loads(reply.body)["state"]) if reply.status == 200 else None
 
 

@@ -44,12 +44,12 @@ def duration_text(seconds: float) -> str:
 def bytes_text(number: float) -> str:
     """Bytes in words.
 
-    >>> [bytes_text(each) for each in (0, 1023, 1536, 5 * 2**30)]
-    ['0 B', '1023 B', '1.5 KiB', '5 GiB']
+    >>> [bytes_text(each) for each in (0, 1023, 1536, 1020 * 1024, 5 * 2**30)]
+    ['0 B', '1023 B', '1.5 KiB', '1020 KiB', '5 GiB']
     """
     for unit in ("B", "KiB", "MiB", "GiB"):
         if number < 1024:
-            return f"{number:.3g} {unit}" if unit != "B" else f"{number:g} B"
+            return f"{number:{'.0f' if number >= 999.5 or unit == 'B' else '.3g'}} {unit}"
         number /= 1024
     return f"{number:.3g} TiB"
 

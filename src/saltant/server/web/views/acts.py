@@ -36,9 +36,14 @@ class ActView(Page):
         if deed not in DEEDS:
             raise NotFound
         found = instances_of(request.POST.getlist("uuid"))
-        may = [each for each in found if self.may(deed, each)]
-        if found and not may:
+        permitted = [each for each in found if self.may(deed, each)]
+        if found and not permitted:
             raise PermissionDenied
+        # It may have ended while somebody was asked.
+        may = [each for each in permitted if deed != "terminate" or not State(each.state).is_finished]
+        if permitted and not may:
+            messages.info(request, f"{counted(len(permitted), 'instance has', 'instances have')} ended already.")
+            return HttpResponseRedirect(self.back())
         error = ""
         if request.POST.get("confirmed") and may:
             try:
@@ -60,9 +65,9 @@ class ActView(Page):
         return self.render_to_response(context, status=400 if error else 200)
 
     def may(self, deed: str, instance: TaskInstance) -> bool:
-        """Whether whoever asks may do this with an instance, and it makes sense."""
+        """Whether whoever asks may do this with an instance."""
         if deed == "terminate":
-            return not State(instance.state).is_finished and allowed(check_may_end, self.request, instance)
+            return allowed(check_may_end, self.request, instance)
         return deed == "clone" or allowed(check_owner, self.request, instance)
 
     def back(self) -> str:

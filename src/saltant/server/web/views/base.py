@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
 from django.views.generic import TemplateView
 from rest_framework import exceptions
 
@@ -42,6 +43,12 @@ class Page(LoginRequiredMixin, TemplateView):
             raise Http404 from None
         except exceptions.PermissionDenied:
             raise PermissionDenied from None
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Lead who follows a form's address as a link, back from signing in say, to where the form is."""
+        if request.method in ("GET", "HEAD"):
+            return HttpResponseRedirect(reverse(self.place or "home"))
+        return super().http_method_not_allowed(request, *args, **kwargs)
 
     def get_template_names(self) -> list[str]:
         """The page, or the part of it that is fetched again."""

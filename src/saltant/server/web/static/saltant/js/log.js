@@ -135,6 +135,11 @@ if (panel) {
   });
   panel.querySelector("[data-log-next]").addEventListener("click", () => search(1));
 
+  // The page around it is drawn anew, and a panel that is moved loses where it was.
+  let top = 0;
+  document.body.addEventListener("htmx:beforeSwap", () => (top = text.scrollTop));
+  document.body.addEventListener("htmx:afterSwap", () => (text.scrollTop = follows && !isOver ? text.scrollHeight : top));
+
   show();
   if (isOver) fetchEnd();
   else listen();
