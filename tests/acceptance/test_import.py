@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from saltant.exceptions import BadRequest
 from tests.acceptance.system import SALTANT, START, Site, Up
 
 MANY = 2100
@@ -45,19 +46,19 @@ class Target:
         self.site = Up(folder)
         self._source = source
 
-    def start(self, *options: str, token: str = "") -> "subprocess.Popen[str]":
+    def start(self, *options: str, token: str = "", url: str = "") -> "subprocess.Popen[str]":
         environ = self.site.environ | {"SALTANT_IMPORT_TOKEN": token or self._source.token}
         return subprocess.Popen(
-            [*SALTANT, "import", self._source.url, "--data-dir", str(self.folder), *options],
+            [*SALTANT, "import", url or self._source.url, "--data-dir", str(self.folder), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environ,
         )
 
-    def run(self, *options: str, token: str = "", code: int = 0) -> tuple[Any, str]:
+    def run(self, *options: str, token: str = "", url: str = "", code: int = 0) -> tuple[Any, str]:
         """The summary, and what it said beside it."""
-        process = self.start(*options, "--json", token=token)
+        process = self.start(*options, "--json", token=token, url=url)
         out, err = process.communicate(timeout=START)
         assert process.returncode == code, err
         assert "Traceback" not in err
@@ -111,7 +112,7 @@ LISTS = ("executabletaskinstances", "containertaskinstances")
 
 
 def test_killed_again_and_again_it_brings_everything_once(source: Up, target: Target) -> None:
-    _, err = target.run(code=1)
+    _, err = target.run(code=5)
     assert "task whitelists: 'default': is here and differs in whitelisted_executable_task_types." in err
     assert "Nothing was written" in err
     before = {path: bodies(target.site, path) for path in ("users", *DEFINITIONS)}
@@ -130,8 +131,11 @@ def test_killed_again_and_again_it_brings_everything_once(source: Up, target: Ta
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=START)
     assert 1000 < target.count("tasks_taskinstance") < MANY
-    summary, _ = target.run(*options)
+    summary, err = target.run(*options)
     assert summary["users"] == {"found": 2, "brought": 0, "here": 2, "left_out": 0}
+    counts = summary["executable task instances"]
+    assert (counts["found"], counts["brought"] + counts["here"]) == (MANY + 1, MANY + 1)
+    assert f"executable task instances: {MANY + 1} of {MANY + 1}" in err
     assert target.count("tasks_taskinstance") == MANY + 2
     summary, _ = target.run(*options)
     assert summary["executable task instances"] == {"found": MANY + 1, "brought": 0, "here": MANY + 1, "left_out": 0}
@@ -152,6 +156,9 @@ def test_killed_again_and_again_it_brings_everything_once(source: Up, target: Ta
                 assert here[uuid] == each
     ended = target.site.client.executable_task_instances.list({"name": "ended"})[0]
     assert (ended.reason, ended.message) == ("reported", f"It ran on {source.url}.")
+    assert ended.command is None
+    with pytest.raises(BadRequest, match="what it ran is not known"):
+        ended.clone(as_was=True)
     assert ended.clone().wait_until_finished(timeout=START).state == "successful"
 
 
@@ -171,9 +178,12 @@ def test_conflicts_and_what_cannot_be_read(source: Up, target: Target) -> None:
     assert [each["brought"] for each in again.values()] == [0] * 7
     assert {user.username for user in client.users.list()} == {"admin", "ada"}
 
-    _, err = target.run(token="saltant_wrong", code=1)
+    _, err = target.run(token="saltant_wrong", code=4)
     assert "Invalid token" in err
     assert "saltant_wrong" not in err
+    _, err = target.run(url="http://127.0.0.1:1/api/", code=6)
+    assert "127.0.0.1:1" in err
+    target.run(url="no URL", code=2)
     process = target.start(token=" ")
     _, err = process.communicate(timeout=START)
     assert (process.returncode, "SALTANT_IMPORT_TOKEN" in err) == (2, True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from saltant.cli.database import on_database, who
+from saltant.cli.failures import REFUSED, USAGE, Failure, code_of
 from saltant.cli.output import Output
 from saltant.cli.rows import clean, echo_row
 
@@ -53,7 +54,7 @@ def import_(
 ) -> None:
     """Bring users, types, whitelists, queues and instances over from the saltant server at URL.
 
-    It asks that server through its API, with a token of an admin there, and works on the database here: give it the
+    It asks that server through its API, with a token of any user there, and works on the database here: give it the
     settings of `saltant server`, or run it as who started `saltant up`. Run it again whenever it was ended: it goes on,
     and makes nothing twice.
     """
@@ -64,15 +65,17 @@ def import_(
     try:
         source = Source(url, parse_token(_read_token(token_file)))
     except ValueError as error:
-        raise click.ClickException(str(error)) from None
+        raise Failure(clean(str(error)), code_of(error)) from None
     try:
         source.greet()
     except SaltantError as error:
-        raise click.ClickException(str(error)) from None
+        source.close()
+        raise Failure(clean(str(error)), code_of(error)) from None
     try:
         summary = _run(source, dry_run, on_conflict, unfinished)
     except SaltantError as error:
-        raise click.ClickException(f"{str(error).rstrip('.')}. What was brought stays: start it again.") from None
+        said = f"{clean(str(error)).rstrip('.')}. What was brought stays: start it again."
+        raise Failure(said, code_of(error)) from None
     except OSError as error:
         raise click.ClickException(f"Its position cannot be kept in the data folder: {error.strerror}.") from None
     finally:
@@ -104,8 +107,9 @@ def _run(source: Source, dry_run: bool, on_conflict: str, unfinished: str) -> di
         plan = Plan(source, OnConflict(on_conflict))
         if plan.conflicts and on_conflict == OnConflict.STOP and not dry_run:
             _tell_conflicts(plan.conflicts)
-            raise click.ClickException(
-                "Nothing was written for these conflicts. Choose with --on-conflict skip or rename, or mend them."
+            raise Failure(
+                "Nothing was written for these conflicts. Choose with --on-conflict skip or rename, or mend them.",
+                REFUSED,
             )
         return plan
 
@@ -161,7 +165,7 @@ def _read_token(file: TextIO | None) -> str:
     try:
         return file.readline()
     except UnicodeDecodeError:
-        raise click.ClickException("The token file is not text in UTF-8.") from None
+        raise Failure("The token file is not text in UTF-8.", USAGE) from None
 
 
 def _summary_of(plan: Plan) -> dict[str, dict[str, int]]:

@@ -17,7 +17,6 @@ from saltant.reasons import Reason
 from saltant.server.accounts.models import User
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType
 from saltant.server.tasks.services import imports
-from saltant.server.tasks.services.revisions import SNAPSHOT
 from saltant.states import State
 
 LISTS = {
@@ -40,7 +39,10 @@ class Unfinished(StrEnum):
 
 @dataclass
 class Counted:
-    """What became of the instances of a class."""
+    """What became of the instances of a class.
+
+    Those that an earlier run looked at, where this one goes on, are found too, and here unless they were left out.
+    """
 
     found: int = 0
     brought: int = 0
@@ -100,13 +102,25 @@ class Importer:
     def _round(self, since: JSON, bound: str, going: Round | None) -> None:
         filters = since | {"datetime_created__lte": bound}
         left, count = (None, None) if going is None else (going.left, going.count)
-        done = 0
-        for rest, page in self._source.pages(self._path, filters, left, count):
+        goes_on, pages = self._source.pages(self._path, filters, left, count)
+        before, done = self.counted.left_out, 0
+        if going is not None and goes_on:
+            done = going.done
+            self._count_earlier(going)
+        for rest, page in pages:
             self._bring(page.things)
             done += len(page.things)
-            self._position.set(self._path, Round(bound, page.count, rest))
+            self._position.set(self._path, Round(bound, page.count, rest, done, self.counted.left_out - before))
             self._tell(done, page.count)
         self._position.set(self._path, None)
+
+    def _count_earlier(self, going: Round) -> None:
+        """Count what the run that was ended looked at."""
+        self.counted.found += going.done
+        self.counted.here += going.done - going.left_out
+        self.counted.left_out += going.left_out
+        if not going.left:  # no page follows that would tell it
+            self._tell(going.done, going.count)
 
     def _bring(self, things: list[JSON]) -> None:
         """A page, whose first is the newest."""
@@ -165,7 +179,7 @@ class Importer:
                 return None
             message = f"It was {state} on {self._source.url}, and does not go on here"
             state, finished = State.TERMINATED, timezone.now()
-        snapshot: Any = {each: getattr(task_type, each) for each in SNAPSHOT}
+        unknown: Any = {}  # its type there may have changed since it ran, which version 1 does not tell
         return TaskInstance(
             uuid=uuid,
             task_class=self._task_class,
@@ -179,7 +193,7 @@ class Importer:
             task_queue=queue,
             task_type=task_type,
             kind=task_type.kind.value,
-            snapshot=snapshot,
+            snapshot=unknown,
             reason=Reason.REPORTED.value,
             message=f"{message}.",
         )

@@ -24,11 +24,15 @@ class Round:
         bound: the time of creation of the newest that is read.
         count: how many there are up to that.
         left: how many pages are not brought yet.
+        done: how many were looked at.
+        left_out: how many of these did not come.
     """
 
     bound: str
     count: int
     left: int
+    done: int
+    left_out: int
 
 
 class Position:

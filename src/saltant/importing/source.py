@@ -36,7 +36,7 @@ class Source:
 
     Args:
         url: its base URL, with or without `/api/` at its end.
-        token: of an admin, who sees everything.
+        token: of any user there: everybody may list everything.
         page_size: things that a page is to hold.
 
     Raises:
@@ -76,22 +76,27 @@ class Source:
         except (KeyError, TypeError):
             raise UnexpectedResponse(f"{self.url}{path}/ answers, but with no page of a list of saltant's.") from None
 
-    def pages(self, path: str, filters: JSON, left: int | None, count: int | None) -> Iterator[tuple[int, Page]]:
+    def pages(
+        self, path: str, filters: JSON, left: int | None, count: int | None
+    ) -> tuple[bool, Iterator[tuple[int, Page]]]:
         """The pages of a list whose first is the newest, from its last page on, each with how many are left then.
+
+        Before them, whether they go on where this was broken off. Raises BadHttpRequestError, as do the pages.
 
         Args:
             left: how many pages there were left when this was broken off; None: all.
             count: how long the list was then: if it is not now, it begins anew.
         """
         first = self.page(path, 1, filters)
-        if not first.things:
-            return
-        size = len(first.things) if first.has_more else max(len(first.things), 1)
-        last = -(-first.count // size)
-        if left is not None and count == first.count:
+        last = -(-first.count // len(first.things)) if first.things else 0
+        goes_on = left is not None and count == first.count
+        if left is not None and goes_on:
             last = min(last, left)
-        for number in range(last, 0, -1):
-            yield number - 1, first if number == 1 and last == 1 else self.page(path, number, filters)
+        pages = (
+            (number - 1, first if number == 1 and last == 1 else self.page(path, number, filters))
+            for number in range(last, 0, -1)
+        )
+        return goes_on, pages
 
     def close(self) -> None:
         """Close the connection."""

@@ -114,7 +114,13 @@ def as_it_ran(instance: TaskInstance) -> TaskType:
     """The type of an instance as the instance's own snapshot has it. It is not to be saved.
 
     It requires no arguments: those of the instance were complete when it was made.
+
+    Raises:
+        Refused: it has none, as it was imported.
     """
+    if not instance.snapshot:
+        said = "It was imported, and what it ran is not known: it can only be cloned from its type as it is now."
+        raise Refused({"as_was": [said]})
     kind = Kind(instance.kind)
     defaults = {name: TaskType._meta.get_field(name).get_default() for name in SNAPSHOT}  # type: ignore[union-attr]
     values = defaults | {name: instance.snapshot[name] for name in SNAPSHOT if name in instance.snapshot}
