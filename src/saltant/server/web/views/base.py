@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.views.generic import TemplateView
 from rest_framework import exceptions
@@ -44,7 +44,7 @@ class Page(LoginRequiredMixin, TemplateView):
         except exceptions.PermissionDenied:
             raise PermissionDenied from None
 
-    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Lead who follows a form's address as a link, back from signing in say, to where the form is."""
         if request.method in ("GET", "HEAD"):
             return HttpResponseRedirect(reverse(self.place or "home"))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType, Worker
 from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.server.web import zones
+from saltant.server.web.copies import TEACH
 from saltant.server.web.instances import EITHER, dressed, in_states
 from saltant.server.web.over_time import SPANS, ends_over, span_of, times_of_types
 from saltant.server.web.views.base import Page
@@ -75,6 +76,7 @@ class HomeView(Page):
             "why": reasons(waiting),
             "failed": dressed(shown(FEW, State.FAILED)),
             "is_new": not TaskInstance.objects.exists(),
+            "teach": TEACH,
             "slots": slots_of_workers(),
         }
 
