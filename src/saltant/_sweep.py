@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from saltant.models._limits import OPTIONS
+
 
 def sweep(
     arguments: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
@@ -14,7 +16,7 @@ def sweep(
     task_queue_id: int,
     fixed: Mapping[str, Any] | None = None,
     name: str = "",
-    **limits: Any,
+    **options: Any,
 ) -> list[dict[str, Any]]:
     """What `create_many` takes, for a grid or a table of arguments.
 
@@ -26,10 +28,10 @@ def sweep(
         task_queue_id: The ID of their task queue.
         fixed: Arguments that all of them have.
         name: Their name; it may hold arguments in braces, as `str.format` puts them in.
-        limits: Their limits: see `saltant.models.Limits`; or their `labels`.
+        options: Their limits: see `saltant.models.Limits`; or their `labels`, `after`, `after_any` or `revision`.
 
     Raises:
-        TypeError: A grid's values are no list, or a table's row is none.
+        TypeError: A grid's values are no list, a table's row is none, or a keyword is unknown.
         ValueError: The name cannot be filled in: an argument in it is not there, for example.
 
     >>> import saltant
@@ -42,13 +44,16 @@ def sweep(
     [{'depth': 3, 'file': 'x'}, {'depth': 3, 'file': 'y'}]
     >>> client.executable_task_instances.create_many(jobs)  # doctest: +SKIP
     """
+    for option in options:
+        if option not in OPTIONS:
+            raise TypeError(f"{option!r} is no argument: beside those of its own, sweep takes {', '.join(OPTIONS)}")
     rows = _grid(arguments) if isinstance(arguments, Mapping) else arguments
     jobs = []
     for row in rows:
         if not isinstance(row, Mapping):
             raise TypeError(f"A row of a table is a mapping of arguments, not {row!r}")
         given = {**(fixed or {}), **row}
-        job = {"task_type_id": task_type_id, "task_queue_id": task_queue_id, "arguments": given, **limits}
+        job = {"task_type_id": task_type_id, "task_queue_id": task_queue_id, "arguments": given, **options}
         jobs.append({**job, "name": _named(name, given)})
     return jobs
 
@@ -63,5 +68,7 @@ def _grid(values: Mapping[str, Iterable[Any]]) -> Iterable[dict[str, Any]]:
 def _named(name: str, given: Mapping[str, Any]) -> str:
     try:
         return name.format_map(given)
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
+        raise ValueError(f"The name {name!r} is filled in with arguments, and none is {error}") from None
+    except (ValueError, AttributeError, TypeError, IndexError) as error:
         raise ValueError(f"The name {name!r} is filled in with arguments, which does not work: {error}") from None

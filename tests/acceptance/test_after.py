@@ -42,7 +42,7 @@ def test_a_small_chain(up: Site) -> None:
     assert [each.reason for each in manager.wait_many([each.uuid for each in made], timeout=START)]
     for each in (end, never, left, hopeless):
         assert (each.sync().state, each.reason) == ("failed", "dependency_failed")
-    assert left.message == f"It was to start after {gate.uuid} had succeeded, which is terminated."
+    assert left.message == f"Instance {gate.uuid} was to succeed first, and it was terminated."
     assert (bad.sync().state, right.sync().state, cleaner.sync().state) == ("failed", "successful", "successful")
     assert cleaner.datetime_started
     assert bad.datetime_finished
@@ -72,5 +72,5 @@ def test_from_the_command_line(up: Site, tmp_path: Path) -> None:
     gate.terminate()
     _, said = hopeless.communicate(timeout=START)
     assert hopeless.returncode == 125
-    assert f"Failed: It was to start after {gate.uuid} had succeeded, which is terminated." in said
+    assert f"Failed: Instance {gate.uuid} was to succeed first, and it was terminated." in said
     assert shell.run("wait", ran).returncode == 0

@@ -37,7 +37,7 @@ from saltant.aio._streaming import File, Stream
 from saltant.models._container_options import ContainerOptions
 from saltant.models._limits import Keep, Limits
 from saltant.models.attempt import TaskAttempt
-from saltant.models.dependency import Others, TaskDependency
+from saltant.models.dependency import One, Others, TaskDependency
 from saltant.models.log_file import LogFile
 from saltant.models.result_file import DownloadProgress
 from saltant.models.revision import TaskTypeRevision
@@ -214,7 +214,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     async def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -225,7 +225,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     async def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -236,7 +236,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -247,7 +247,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -255,15 +255,15 @@ class FilesOfInstances(ModelManager[I]):
         attempt: int | None = ...,
         as_bytes: Literal[True],
     ) -> Stream[bytes]: ...
-    async def log_files(self, uuid: str | UUID, *, attempt: int | None = None) -> builtins.list[LogFile]:
+    async def log_files(self, uuid: One, *, attempt: int | None = None) -> builtins.list[LogFile]:
         """The logs that there are of a task instance."""
 
-    async def results(self, uuid: str | UUID, *, attempt: int | None = None) -> builtins.list[ResultFile]:
+    async def results(self, uuid: One, *, attempt: int | None = None) -> builtins.list[ResultFile]:
         """The files that a task instance left in its results folder; also those that cannot be had, which say why."""
 
     async def download_results(
         self,
-        uuid: str | UUID,
+        uuid: One,
         folder: str | os.PathLike[str],
         progress: DownloadProgress | None = None,
         *,
@@ -282,10 +282,10 @@ class WaitsForInstances(FilesOfInstances[I]):
     ) -> I:
         """Wait until a task instance is finished."""
 
-    async def wait_many(self, uuids: Iterable[str | UUID], *, timeout: float | None = None) -> builtins.list[I]:
+    async def wait_many(self, uuids: Iterable[One], *, timeout: float | None = None) -> builtins.list[I]:
         """Wait until task instances are finished, all of them. A server of version 2 is asked once for all."""
 
-    def as_completed(self, uuids: Iterable[str | UUID], *, timeout: float | None = None) -> Stream[I]:
+    def as_completed(self, uuids: Iterable[One], *, timeout: float | None = None) -> Stream[I]:
         """Wait for task instances, and give each as it finishes."""
 
     def watch(self, filters: Mapping[str, Any] | None = None) -> Stream[I]:
@@ -372,36 +372,34 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
     async def create_many(self, instances: Iterable[Mapping[str, Any]], *, all_or_nothing: bool = False) -> list[I]:
         """Create many task instances: one request for up to 10,000 of them, more requests for more."""
 
-    async def get(self, uuid: str | UUID) -> I:
+    async def get(self, uuid: One) -> I:
         """Get a task instance."""
 
-    async def clone(self, uuid: str | UUID, *, as_was: bool = False) -> I:
+    async def clone(self, uuid: One, *, as_was: bool = False) -> I:
         """Clone a task instance."""
 
-    async def terminate(self, uuid: str | UUID) -> I:
+    async def terminate(self, uuid: One) -> I:
         """Tell the server to terminate a task instance. One that has finished stays as it is."""
 
-    async def set_labels(self, uuid: str | UUID, labels: Mapping[str, str]) -> I:
+    async def set_labels(self, uuid: One, labels: Mapping[str, str]) -> I:
         """Replace all labels of a task instance."""
 
-    async def rename(self, uuid: str | UUID, name: str) -> I:
+    async def rename(self, uuid: One, name: str) -> I:
         """Give a task instance another name."""
 
-    async def attempts(self, uuid: str | UUID) -> list[TaskAttempt]:
+    async def attempts(self, uuid: One) -> list[TaskAttempt]:
         """The attempts to run a task instance, the first one first."""
 
-    async def after(self, uuid: str | UUID) -> list[TaskDependency]:
+    async def after(self, uuid: One) -> list[TaskDependency]:
         """What a task instance starts after, in the order in which it was said; pruned ones are left out."""
 
-    async def dependents(self, uuid: str | UUID) -> list[TaskDependency]:
+    async def dependents(self, uuid: One) -> list[TaskDependency]:
         """What starts after a task instance: the oldest first, 10,000 at most."""
 
-    async def clone_many(
-        self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False, as_was: bool = False
-    ) -> list[I]:
+    async def clone_many(self, uuids: Iterable[One], *, all_or_nothing: bool = False, as_was: bool = False) -> list[I]:
         """Clone many task instances: one request for up to 10,000 of them. If one fails, the others are still cloned."""
 
-    async def terminate_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
+    async def terminate_many(self, uuids: Iterable[One], *, all_or_nothing: bool = False) -> list[I]:
         """Terminate many task instances: one request for up to 10,000. If one fails, the others are still terminated."""
 
 class BaseTaskType(Revisioned, saltant.models.base_task_type.BaseTaskType): ...

@@ -113,9 +113,15 @@ def draw_one(fields: Mapping[str, object], *, ascii_only: bool = False) -> Table
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in fields.items():
-        shown = Text(times.both(value)) if isinstance(value, datetime) else cell(value, ascii_only=ascii_only)
-        table.add_row(clean(name.replace("_", " ")), shown)
+        table.add_row(clean(name.replace("_", " ")), _moments(value) or cell(value, ascii_only=ascii_only))
     return table
+
+
+def _moments(value: object) -> Text | None:
+    """A moment, or several below one another; None if it is none."""
+    values = value if isinstance(value, list) else [value]
+    moments = [each for each in values if isinstance(each, datetime)]
+    return Text("\n".join(map(times.both, moments))) if moments and len(moments) == len(values) else None
 
 
 class Moved(Progress):

@@ -1,6 +1,7 @@
 """Times as people read them: local, or how long ago; and as programs do: ISO 8601 in UTC."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
 OLD = 14 * 86400
@@ -44,6 +45,20 @@ def both(moment: datetime) -> str:
     """Local, and how long ago."""
     at, ago = local(moment), relative(moment)
     return at if at.startswith(ago) else f"{at} ({ago})"
+
+
+def in_zone(moment: datetime, zone: str) -> str:
+    """In a time zone, with its name, and how long ago. In UTC if this machine does not know the zone.
+
+    >>> in_zone(datetime(2020, 1, 5, 1, 30, tzinfo=UTC), "Europe/Berlin")
+    '2020-01-05 02:30:00 Europe/Berlin'
+    """
+    try:
+        there = moment.astimezone(ZoneInfo(zone))
+    except (ValueError, OSError, KeyError):  # what ZoneInfo raises, of a strange name or without a database of zones
+        there, zone = moment.astimezone(UTC), "UTC"
+    at, ago = f"{there:%Y-%m-%d %H:%M:%S} {zone}", relative(moment)
+    return at if local(moment).startswith(ago) else f"{at} ({ago})"
 
 
 def duration(seconds: float | None) -> str:

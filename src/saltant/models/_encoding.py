@@ -103,8 +103,13 @@ def parse_datetime(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def uuid_text(value: object) -> str:
+    """A UUID as text; of a task instance, its own."""
+    return str(getattr(value, "uuid", value))
+
+
 def segment(value: object) -> str:
-    """One segment of a URL's path, encoded.
+    """One segment of a URL's path, encoded. A task instance stands for its UUID.
 
     Raises:
         ValueError: It is empty, or a dot segment, which would lead to another path.
@@ -112,7 +117,7 @@ def segment(value: object) -> str:
     >>> segment("a/b ü")
     'a%2Fb%20%C3%BC'
     """
-    text = str(value)
+    text = uuid_text(value)
     if text in ("", ".", ".."):
         raise ValueError(f"{text!r} names no resource")
     return quote(text, safe="")

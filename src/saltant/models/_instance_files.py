@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
-from uuid import UUID
 
 from saltant._streams import lines
 from saltant.models._encoding import segment
@@ -20,6 +19,7 @@ from saltant.models.result_file import DownloadProgress, ResultFile, download_al
 
 if TYPE_CHECKING:
     from saltant.models.base_task_instance import BaseTaskInstance, BaseTaskInstanceManager
+    from saltant.models.dependency import One
 
 F = TypeVar("F")
 I = TypeVar("I", bound="BaseTaskInstance")  # noqa: E741
@@ -116,7 +116,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -127,7 +127,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -138,7 +138,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -149,7 +149,7 @@ class FilesOfInstances(ModelManager[I]):
     @overload
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = ...,
         *,
         tail: int | None = ...,
@@ -159,7 +159,7 @@ class FilesOfInstances(ModelManager[I]):
     ) -> Iterator[bytes]: ...
     def logs(
         self,
-        uuid: str | UUID,
+        uuid: One,
         stream: str = "stdout",
         *,
         tail: int | None = None,
@@ -175,7 +175,7 @@ class FilesOfInstances(ModelManager[I]):
         end. Closing the iterator (`.close()`, or the end of all that holds it) closes the connection.
 
         Args:
-            uuid: The UUID of the task instance.
+            uuid: The task instance, or its UUID.
             stream: `stdout`, `stderr`, or the name of another of `log_files()`.
             tail: How many lines to begin before the end; None begins with the first.
             follow: Whether to go on until the attempt has ended.
@@ -206,11 +206,11 @@ class FilesOfInstances(ModelManager[I]):
         read = log.read(tail)
         return read if as_bytes else read.decode("utf-8", "replace")
 
-    def log_files(self, uuid: str | UUID, *, attempt: int | None = None) -> builtins.list[LogFile]:
+    def log_files(self, uuid: One, *, attempt: int | None = None) -> builtins.list[LogFile]:
         """The logs that there are of a task instance.
 
         Args:
-            uuid: The UUID of the task instance.
+            uuid: The task instance, or its UUID.
             attempt: The number of an attempt, from 1; None for the current one.
 
         Raises:
@@ -224,13 +224,13 @@ class FilesOfInstances(ModelManager[I]):
         """
         return self._files(uuid, "logs", attempt, LogFile.from_data)
 
-    def results(self, uuid: str | UUID, *, attempt: int | None = None) -> builtins.list[ResultFile]:
+    def results(self, uuid: One, *, attempt: int | None = None) -> builtins.list[ResultFile]:
         """The files that a task instance left in its results folder; also those that cannot be had, which say why.
 
         They are there as soon as it has finished, successfully or not.
 
         Args:
-            uuid: The UUID of the task instance.
+            uuid: The task instance, or its UUID.
             attempt: The number of an attempt, from 1; None for the current one.
 
         Raises:
@@ -247,7 +247,7 @@ class FilesOfInstances(ModelManager[I]):
 
     def download_results(
         self,
-        uuid: str | UUID,
+        uuid: One,
         folder: str | os.PathLike[str],
         progress: DownloadProgress | None = None,
         *,
@@ -259,7 +259,7 @@ class FilesOfInstances(ModelManager[I]):
         out; `results()` tells of them.
 
         Args:
-            uuid: The UUID of the task instance.
+            uuid: The task instance, or its UUID.
             folder: Where to; it is made if it is not there. Files of the same names are replaced.
             progress: Is called with the bytes that are there, those of all files, and the name of the file.
             attempt: The number of an attempt, from 1; None for the current one.
@@ -280,11 +280,11 @@ class FilesOfInstances(ModelManager[I]):
         """
         return download_all(self.results(uuid, attempt=attempt), Path(folder), progress)
 
-    def _folder(self, uuid: str | UUID, kind: str) -> str:
+    def _folder(self, uuid: One, kind: str) -> str:
         return f"{self.detail_url.format(uuid=segment(uuid))}{kind}/"
 
     def _files(
-        self, uuid: str | UUID, kind: str, attempt: int | None, make: Callable[[dict[str, Any]], F]
+        self, uuid: One, kind: str, attempt: int | None, make: Callable[[dict[str, Any]], F]
     ) -> builtins.list[F]:
         require_version_2(self._client, kind)
         query = [] if attempt is None else [("attempt", str(attempt))]

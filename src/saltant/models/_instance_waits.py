@@ -18,6 +18,7 @@ from saltant.states import State
 
 if TYPE_CHECKING:
     from saltant.models.base_task_instance import BaseTaskInstance
+    from saltant.models.dependency import One
 
 I = TypeVar("I", bound="BaseTaskInstance")  # noqa: E741
 
@@ -72,11 +73,11 @@ class WaitsForInstances(FilesOfInstances[I]):
             raise self._failure(ended)
         return ended
 
-    def wait_many(self, uuids: Iterable[str | UUID], *, timeout: float | None = None) -> builtins.list[I]:
+    def wait_many(self, uuids: Iterable[One], *, timeout: float | None = None) -> builtins.list[I]:
         """Wait until task instances are finished, all of them. A server of version 2 is asked once for all.
 
         Args:
-            uuids: Their UUIDs.
+            uuids: They, or their UUIDs.
             timeout: The seconds after which to give up; None never does.
 
         Returns:
@@ -96,11 +97,11 @@ class WaitsForInstances(FilesOfInstances[I]):
         waited.raise_failures()
         return in_order(wanted, finished)
 
-    def as_completed(self, uuids: Iterable[str | UUID], *, timeout: float | None = None) -> Iterator[I]:
+    def as_completed(self, uuids: Iterable[One], *, timeout: float | None = None) -> Iterator[I]:
         """Wait for task instances, and give each as it finishes.
 
         Args:
-            uuids: Their UUIDs. One that is there twice comes once.
+            uuids: They, or their UUIDs. One that is there twice comes once.
             timeout: The seconds after which to give up, from this call on; None never does.
 
         Returns:
@@ -142,7 +143,7 @@ class WaitsForInstances(FilesOfInstances[I]):
         """
         return Changes(self, filters)
 
-    def _look(self, uuid: str | UUID, timeout: float | None = None, hold: float = 0.0) -> I:
+    def _look(self, uuid: One, timeout: float | None = None, hold: float = 0.0) -> I:
         query = [("wait", f"{hold:.3f}")] if hold else []
         data = self._request("GET", self.detail_url.format(uuid=segment(uuid)), params=query, timeout=timeout)
         return self.response_data_to_model_instance(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from saltant.exceptions import UnsupportedByServer
@@ -47,6 +47,10 @@ class Limits(TypedDict, total=False):
     gpus: int | None
 
 
+OPTIONS = ("labels", "after", "after_any", "revision", *Limits.__annotations__)
+"""What a task instance may have beside its task type, its queue, its arguments and its name."""
+
+
 class Limited:
     """The limits of a model. None: no limit, or a server of version 1."""
 
@@ -73,8 +77,11 @@ class Limited:
         return {name: value for name, value in values.items() if known or value is not None}
 
 
-def check_limits(limits: Mapping[str, Any], client: Client) -> dict[str, Any]:
+def check_limits(limits: Mapping[str, Any], client: Client, known: Iterable[str] = ()) -> dict[str, Any]:
     """Limits as fields of a request.
+
+    Args:
+        known: What an error says may be given, where that is more than limits.
 
     Raises:
         TypeError: A name is none of a limit.
@@ -82,7 +89,8 @@ def check_limits(limits: Mapping[str, Any], client: Client) -> dict[str, Any]:
     """
     for name in limits:
         if name not in Limits.__annotations__:
-            raise TypeError(f"{name!r} is no argument: the limits are {', '.join(Limits.__annotations__)}")
+            said = f"these are {', '.join(known)}" if known else f"the limits are {', '.join(Limits.__annotations__)}"
+            raise TypeError(f"{name!r} is no argument: {said}")
     if limits:
         require_version_2(client, f"limits ({', '.join(limits)})")
     return dict(limits)

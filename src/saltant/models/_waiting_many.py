@@ -20,11 +20,13 @@ from saltant.exceptions import (
     UnexpectedResponse,
     WaitTimeout,
 )
+from saltant.models._encoding import uuid_text
 from saltant.models._waiting import EARLY, deadline_of, hold_for, pause_after_early
 
 if TYPE_CHECKING:
     from saltant.models._instance_waits import WaitsForInstances
     from saltant.models.base_task_instance import BaseTaskInstance
+    from saltant.models.dependency import One
 
 WAIT_URL = "wait/"
 MOST_UUIDS = 10_000
@@ -199,15 +201,15 @@ def canonical(uuid: str) -> str | None:
         return None
 
 
-def texts(uuids: Iterable[str | UUID]) -> list[str]:
-    """UUIDs as texts.
+def texts(uuids: Iterable[One]) -> list[str]:
+    """UUIDs as texts, of task instances too.
 
     Raises:
-        TypeError: It is one UUID, not a list of them.
+        TypeError: It is one of them, not a list of them.
     """
-    if isinstance(uuids, str):
-        raise TypeError("Give a list of UUIDs, not one UUID")
-    return [str(uuid) for uuid in uuids]
+    if isinstance(uuids, (str, UUID)) or hasattr(uuids, "uuid"):
+        raise TypeError("Give a list of UUIDs or task instances, not one alone")
+    return [uuid_text(uuid) for uuid in uuids]
 
 
 def in_order(uuids: Sequence[str], instances: Iterable[I]) -> list[I]:

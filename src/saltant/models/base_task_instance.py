@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
-from uuid import UUID
 
 from saltant.constants import HTTP_201_CREATED, HTTP_202_ACCEPTED
 from saltant.models._encoding import segment
 from saltant.models._instance import BaseTaskInstance
 from saltant.models._instance_matching import MatchesInstances
-from saltant.models._limits import Limits, check_limits, require_version_2
+from saltant.models._limits import OPTIONS, Limits, check_limits, require_version_2
 from saltant.models._many import Many
 from saltant.models._waiting_many import texts
 from saltant.models.attempt import TaskAttempt
 from saltant.models.dependency import TaskDependency, encode_after
 
 if TYPE_CHECKING:
-    from saltant.models.dependency import Others
+    from saltant.models.dependency import One, Others
 
 __all__ = ["BaseTaskInstance", "BaseTaskInstanceManager"]
 
 I = TypeVar("I", bound=BaseTaskInstance)  # noqa: E741
+
+NEEDED = ("task_type_id", "task_queue_id")
+KNOWN = (*NEEDED, "arguments", "name", *OPTIONS)
+"""What an item of `create_many` may have."""
 
 
 class BaseTaskInstanceManager(MatchesInstances[I]):
@@ -112,6 +115,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         for index, each in enumerate(instances):
             try:
                 given: dict[str, Any] = dict(**each)
+                _check_names(given)
                 others = encode_after(given.pop("after", None), given.pop("after_any", None), has_items=True)
                 bodies.append(self._body(**given, after=others))
             except TypeError as error:
@@ -119,7 +123,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         many = Many(self, "many/", "instances", self._create, lambda index, _: str(index))
         return many.run(bodies, all_or_nothing=all_or_nothing)
 
-    def get(self, uuid: str | UUID) -> I:
+    def get(self, uuid: One) -> I:
         """Get a task instance.
 
         Raises:
@@ -128,11 +132,11 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._look(uuid)
 
-    def clone(self, uuid: str | UUID, *, as_was: bool = False) -> I:
+    def clone(self, uuid: One, *, as_was: bool = False) -> I:
         """Clone a task instance.
 
         Args:
-            uuid: Its UUID.
+            uuid: It, or its UUID.
             as_was: Whether the clone runs what it ran, of its task type as it was then, and not as it is now.
 
         Returns:
@@ -147,7 +151,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         body = self._clone_body(as_was)
         return self._act(self.clone_url, uuid, HTTP_201_CREATED, **({"body": body} if body else {}))
 
-    def terminate(self, uuid: str | UUID) -> I:
+    def terminate(self, uuid: One) -> I:
         """Tell the server to terminate a task instance. One that has finished stays as it is.
 
         It is over when its state says so: while its processes are being ended it is still `running`.
@@ -162,7 +166,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._act(self.terminate_url, uuid, HTTP_202_ACCEPTED)
 
-    def set_labels(self, uuid: str | UUID, labels: Mapping[str, str]) -> I:
+    def set_labels(self, uuid: One, labels: Mapping[str, str]) -> I:
         """Replace all labels of a task instance.
 
         Returns:
@@ -176,7 +180,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._change(uuid, "labels", {"labels": dict(labels)})
 
-    def rename(self, uuid: str | UUID, name: str) -> I:
+    def rename(self, uuid: One, name: str) -> I:
         """Give a task instance another name.
 
         Returns:
@@ -190,7 +194,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._change(uuid, "renaming of task instances", {"name": name})
 
-    def attempts(self, uuid: str | UUID) -> list[TaskAttempt]:
+    def attempts(self, uuid: One) -> list[TaskAttempt]:
         """The attempts to run a task instance, the first one first.
 
         Raises:
@@ -205,7 +209,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         except (TypeError, ValueError) as error:
             raise self._unexpected(f"no list of attempts ({error})") from error
 
-    def after(self, uuid: str | UUID) -> list[TaskDependency]:
+    def after(self, uuid: One) -> list[TaskDependency]:
         """What a task instance starts after, in the order in which it was said; pruned ones are left out.
 
         Raises:
@@ -215,7 +219,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._related("after", uuid)
 
-    def dependents(self, uuid: str | UUID) -> list[TaskDependency]:
+    def dependents(self, uuid: One) -> list[TaskDependency]:
         """What starts after a task instance: the oldest first, 10,000 at most.
 
         Raises:
@@ -225,13 +229,13 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         """
         return self._related("dependents", uuid)
 
-    def clone_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False, as_was: bool = False) -> list[I]:
+    def clone_many(self, uuids: Iterable[One], *, all_or_nothing: bool = False, as_was: bool = False) -> list[I]:
         """Clone many task instances: one request for up to 10,000 of them. If one fails, the others are still cloned.
 
         A server of version 1 gets a request for each.
 
         Args:
-            uuids: Their UUIDs; one that comes twice is cloned twice.
+            uuids: They, or their UUIDs; one that comes twice is cloned twice.
             all_or_nothing: Whether to clone none if one of them cannot be. For 10,000 at most.
             as_was: Whether the clones run what these ran, of their task types as they were then, and not as they are.
 
@@ -248,13 +252,13 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         many = Many(self, "clone/", "uuids", one, lambda _, uuid: str(uuid), more=more)
         return many.run(texts(uuids), all_or_nothing=all_or_nothing)
 
-    def terminate_many(self, uuids: Iterable[str | UUID], *, all_or_nothing: bool = False) -> list[I]:
+    def terminate_many(self, uuids: Iterable[One], *, all_or_nothing: bool = False) -> list[I]:
         """Terminate many task instances: one request for up to 10,000. If one fails, the others are still terminated.
 
         A server of version 1 gets a request for each.
 
         Args:
-            uuids: Their UUIDs.
+            uuids: They, or their UUIDs.
             all_or_nothing: Whether to terminate none if one of them does not exist or is not yours. For 10,000 at most.
 
         Returns:
@@ -294,10 +298,10 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
             **({"labels": dict(labels)} if labels else {}),
             **({"after": after} if after else {}),
             **({} if revision is None else {"revision": revision}),
-            **check_limits(limits, self._client),
+            **check_limits(limits, self._client, OPTIONS),
         }
 
-    def _related(self, which: str, uuid: str | UUID) -> list[TaskDependency]:
+    def _related(self, which: str, uuid: One) -> list[TaskDependency]:
         require_version_2(self._client, "instances that start after others")
         data = self._request("GET", f"{self.detail_url.format(uuid=segment(uuid))}{which}/")
         try:
@@ -305,7 +309,7 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         except (KeyError, TypeError) as error:
             raise self._unexpected(f"no list of task instances ({error!r})") from error
 
-    def _change(self, uuid: str | UUID, what: str, changes: Mapping[str, Any]) -> I:
+    def _change(self, uuid: One, what: str, changes: Mapping[str, Any]) -> I:
         require_version_2(self._client, what)
         data = self._request("PATCH", self.detail_url.format(uuid=segment(uuid)), body=changes)
         return self.response_data_to_model_instance(data)
@@ -320,6 +324,20 @@ class BaseTaskInstanceManager(MatchesInstances[I]):
         require_version_2(self._client, "clones of what a task type was")
         return {"as_was": True}
 
-    def _act(self, url: str, uuid: str | UUID, expected: int, **options: Any) -> I:
+    def _act(self, url: str, uuid: One, expected: int, **options: Any) -> I:
         data = self._request("POST", url.format(uuid=segment(uuid)), expected=expected, **options)
         return self.response_data_to_model_instance(data)
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    """Check what an item of `create_many` has.
+
+    Raises:
+        TypeError: It lacks what it needs, or has what is unknown.
+    """
+    for name in NEEDED:
+        if name not in given:
+            raise TypeError(f"{name!r} is missing")
+    for name in given:
+        if name not in KNOWN:
+            raise TypeError(f"{name!r} is no argument: these are {', '.join(KNOWN)}")

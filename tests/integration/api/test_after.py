@@ -201,4 +201,4 @@ def test_the_end_of_one_is_told_of_the_others(owner: Client, world: World) -> No
     services.report(instance=world.instance, state=State.FAILED, user=world.users["owner"])
     shown = owner.get2(f"{INSTANCES}{made['uuid']}/").json()
     assert (shown["state"], shown["reason"], shown["waiting"]) == ("failed", "dependency_failed", None)
-    assert shown["message"] == f"It was to start after {world.instance.uuid} had succeeded, which is failed."
+    assert shown["message"] == f"Instance {world.instance.uuid} was to succeed first, and it failed."

@@ -168,6 +168,17 @@ class TestStates:
         message = f"Select a valid choice. {state} is not one of the available choices."
         assert answer.json() == {"state": [message]}
 
+    def test_an_unknown_one_of_several_is_refused_in_version_2(self, owner: Client) -> None:
+        message = (
+            "Select a valid choice. zz is not one of the available choices: "
+            "created, published, running, successful, failed, terminated."
+        )
+        for path in (INSTANCES, f"{INSTANCES}counts/"):
+            answer = owner.get2(path, {"state__in": "failed,zz"})
+            assert (answer.status_code, answer.json()) == (400, {"state__in": [message]})
+            assert owner.get2(path, {"state__in": "failed,running,failed"}).status_code == 200
+        assert owner.get(INSTANCES, {"state__in": "zz"}).json()["count"] == 0
+
 
 class TestIds:
     """task_type and task_queue."""

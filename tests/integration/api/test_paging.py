@@ -75,6 +75,15 @@ def test_useless_page_sizes_are_the_default(owner: Client, instances: list[TaskI
     assert len(read(owner, page_size=size)[1]) == 10
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "abc", "1.5"])
+@pytest.mark.parametrize("more", [{}, {"cursor": ""}])
+def test_version_2_refuses_a_useless_page_size(owner: Client, size: str, more: dict[str, str]) -> None:
+    answer = owner.get2(PATH, {"page_size": size, **more})
+    assert answer.status_code == 400
+    assert answer.json() == {"page_size": ["Must be a whole number, 1 at least."]}
+    assert owner.get2(PATH, {"page_size": "", **more}).status_code == 200
+
+
 def test_default_page_sizes(owner: Client, world: World) -> None:
     TaskWhitelist.objects.bulk_create(TaskWhitelist(name=f"w{number}") for number in range(150))
     assert len(read(owner, "/api/taskwhitelists/")[1]) == 100

@@ -192,7 +192,7 @@ def test_a_pin_allows_one_revision(cast: Cast, made: dict[str, Any], world: Worl
     assert refused.status_code == 400
     [why] = refused.json()["non_field_errors"]
     assert "pins revision 1" in why
-    assert "revision=1" in why
+    assert "Say revision=1, or have the whitelist's owner pin revision 2." in why
     for item in ({"revision": 1}, {"revision": 2}):
         assert run(cast.stranger, made, world, **item).status_code == (201 if item["revision"] == 1 else 400)
     path = f"{INSTANCES}{old['uuid']}/clone/"

@@ -127,6 +127,9 @@ BAD_ENDS: dict[str, Callable[[Lab, TaskInstance], None]] = {
 }
 
 
+ENDED = {State.FAILED: "failed", State.TERMINATED: "was terminated"}
+
+
 @pytest.mark.parametrize("how", BAD_ENDS)
 def test_what_can_no_longer_start_ends(lab: Lab, how: str) -> None:
     other = lab.submit()
@@ -136,10 +139,10 @@ def test_what_can_no_longer_start_ends(lab: Lab, how: str) -> None:
     BAD_ENDS[how](lab, other)
     last, further, state = fresh(last), fresh(further), fresh(other).state
     assert (last.state, last.reason) == (State.FAILED, Reason.DEPENDENCY_FAILED)
-    assert last.message == f"It was to start after {other.uuid} had succeeded, which is {state}."
+    assert last.message == f"Instance {other.uuid} was to succeed first, and it {ENDED[state]}."
     assert last.datetime_finished is not None
     assert (further.state, further.reason) == (State.FAILED, Reason.DEPENDENCY_FAILED)
-    assert further.message == f"It was to start after {last.uuid} had succeeded, which is failed."
+    assert further.message == f"Instance {last.uuid} was to succeed first, and it failed."
     assert {anyhow.uuid, after_further.uuid} <= set(pending(lab))
 
 

@@ -12,8 +12,9 @@ from saltant.jobs import Kind
 from saltant.reasons import Reason
 from saltant.server.audit.models import AuditEntry
 from saltant.server.tasks import dispatch, services
+from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.cron import BadCron, UnknownZone, next_time, times, zone_of
-from saltant.server.tasks.models import TaskInstance
+from saltant.server.tasks.models import TaskInstance, TaskType
 from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.services import schedules
 from saltant.server.tasks.sweeper import Sweeper
@@ -190,7 +191,8 @@ def test_wait(lab: Lab) -> None:
         services.run_schedules(at(minute))
     schedule.refresh_from_db()
     assert (states(schedule), schedule.waiting_since) == (["running"], at(2))
-    assert "this time was skipped" in schedule.message
+    why = f"Instance {first.uuid} had not ended, and an instance waits for that already: this time was skipped."
+    assert schedule.message == why
     end(first)
     services.run_schedules(at(3.1))
     services.run_schedules(at(3.2))
@@ -247,6 +249,22 @@ def test_what_is_refused_is_said_and_the_schedule_goes_on(lab: Lab) -> None:
     services.run_schedules(at(7))
     schedule.refresh_from_db()
     assert "was deleted" in schedule.message
+
+
+def test_a_type_that_is_pinned_to_what_it_was(lab: Lab) -> None:
+    schedule = made(lab)
+    services.pin(lab.whitelist, {lab.task_type.pk: 1})
+    TaskType.objects.filter(pk=lab.task_type.pk).update(revision=2)
+    services.run_schedules(at(1))
+    schedule.refresh_from_db()
+    assert "pins revision 1. A schedule runs the type as it is now" in schedule.message
+    assert "have the whitelist's owner pin revision 2" in schedule.message
+    assert "revision=" not in schedule.message
+    with pytest.raises(Refused, match="A schedule runs the type as it is now"):
+        services.check_schedule(schedule)
+    services.pin(lab.whitelist, {lab.task_type.pk: 2})
+    services.run_schedules(at(2))
+    assert states(schedule) == ["published"]
 
 
 def test_one_that_fails_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from saltant.cli import times
 from saltant.cli.output import Column, Output, Share
 from saltant.states import State
 
@@ -188,3 +189,23 @@ def test_times_across_zones() -> None:
     assert relative((MOMENT - timedelta(seconds=5)).replace(tzinfo=None), MOMENT) == "5 s ago"
     assert "ago" not in both(MOMENT - timedelta(days=400))
     assert [duration(each) for each in (None, 0, 59.9, 3600, 90061)] == ["", "0.0 s", "59 s", "1 h", "1 d 1 h"]
+
+
+def test_moments_below_one_another_are_told_like_one() -> None:
+    fields = {"next_time": MOMENT, "then": [MOMENT + timedelta(days=1), MOMENT + timedelta(days=2)]}
+    stream, pipe = Screen(), io.StringIO()
+    Output(stdout=stream).one(fields, ids="then")
+    lines = stream.getvalue().splitlines()
+    for days, line in enumerate(lines):
+        assert times.local(MOMENT + timedelta(days=days)) in line
+    assert len(lines) == 3
+    Output(stdout=pipe).one(fields, ids="then")
+    assert pipe.getvalue().splitlines()[1] == "then\t2026-05-07T07:08:09.123456Z,2026-05-08T07:08:09.123456Z"
+
+
+def test_a_time_of_a_zone_is_told_with_its_name() -> None:
+    soon = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
+    assert times.in_zone(soon, "Asia/Tokyo").startswith("2027-01-01 08:30:00 Asia/Tokyo")
+    assert times.in_zone(soon, "No/Where").startswith("2026-12-31 23:30:00 UTC")
+    assert times.in_zone(soon, "../x").startswith("2026-12-31 23:30:00 UTC")
+    assert times.in_zone(datetime.now(UTC) + timedelta(hours=9.5), "UTC").endswith(" UTC (in 9 h)")

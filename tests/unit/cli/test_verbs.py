@@ -16,6 +16,7 @@ from saltant.cli.root import COMMANDS, EVERYDAY, cli
 from saltant.cli.verbs.arguments import read_arguments
 from saltant.cli.verbs.command import LONGEST, quoted, wanted_for
 from saltant.cli.verbs.instances import exit_code
+from saltant.cli.verbs.ps import no_instances
 from saltant.cli.verbs.sweep import Line, Sweep, read_lines
 from saltant.worker.runners.executable import expand_command
 
@@ -122,3 +123,10 @@ def test_each_helps_with_an_example(name: str) -> None:
     assert command is not None
     assert "Example: saltant " in (command.epilog or "")
     assert f"saltant {name}" in (command.epilog or "")
+
+
+def test_an_empty_list_says_whether_a_filter_is_the_reason() -> None:
+    assert no_instances(mine=True, narrowed=True).startswith("None of yours match.")
+    assert no_instances(mine=True, narrowed=False).startswith("You have none.")
+    assert no_instances(mine=False, narrowed=True) == "None match."
+    assert no_instances(mine=False, narrowed=False) == "There are none."

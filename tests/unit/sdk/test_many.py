@@ -158,6 +158,30 @@ def test_clones_and_terminations(server: Scripted, client_2: Client) -> None:
             many(uuid_of(1))
 
 
+@pytest.mark.parametrize("act", ["clone", "terminate", "get", "attempts", "logs", "results"])
+def test_an_instance_stands_for_its_uuid(server: Scripted, client_2: Client, act: str) -> None:
+    server.say(instance(uuid=uuid_of(1)), Saltant_Version="2")
+    manager = client_2.executable_task_instances
+    job = manager.get(uuid_of(1))
+    server.script = [Answer({}, 404, V2)]
+    with pytest.raises(exceptions.NotFound):
+        getattr(manager, act)(job)
+    assert server.requests[-1].path.startswith(f"/api/executabletaskinstances/{uuid_of(1)}/")
+
+
+@pytest.mark.parametrize("act", ["clone_many", "terminate_many", "wait_many", "as_completed"])
+def test_instances_stand_for_their_uuids(server: Scripted, client_2: Client, act: str) -> None:
+    server.say(instance(uuid=uuid_of(1)), Saltant_Version="2")
+    manager = client_2.executable_task_instances
+    job, done = manager.get(uuid_of(1)), instance(uuid=uuid_of(1), state="successful")
+    server.script = [Answer({"results": [{"instance": done}], "finished": [done]}, headers=V2)]
+    assert [each.uuid for each in getattr(manager, act)([job])] == [uuid_of(1)]
+    assert server.requests[-1].body["uuids"] == [uuid_of(1)]
+    for alone in (job, UUID(int=1)):
+        with pytest.raises(TypeError, match="a list"):
+            getattr(manager, act)(alone)
+
+
 def test_a_server_of_version_2_that_is_too_old(server: Scripted, client_2: Client) -> None:
     def decide(request: Request) -> Answer:
         answer = Answer({"detail": "Not allowed."}, 405) if request.path.endswith("/many/") else makes(request)
@@ -182,9 +206,18 @@ def test_an_answer_that_is_none(server: Scripted, client_2: Client, body: Any) -
 def test_a_mistyped_name_sends_nothing(server: Scripted, client_2: Client, more: Any, said: str) -> None:
     with pytest.raises(TypeError, match=f"at index 1: .*{said}"):
         client_2.executable_task_instances.create_many([jobs(1)[0], jobs(1)[0] | more])
-    with pytest.raises(TypeError, match=r"at index 0: .*task_queue_id"):
+    with pytest.raises(TypeError, match=r"^The task instance at index 0: 'task_queue_id' is missing$"):
         client_2.executable_task_instances.create_many([{"task_type_id": 1}])
     assert server.requests == []
+
+
+def test_a_mistyped_name_is_told_all_that_there_are(client_2: Client) -> None:
+    rest = r"labels, after, after_any, revision, timeout, .*gpus$"
+    with pytest.raises(TypeError, match=f"'nonsens' is no argument: these are task_type_id, .*name, {rest}"):
+        client_2.executable_task_instances.create_many([jobs(1)[0] | {"nonsens": 1}])
+    nonsense: Any = {"nonsens": 1}
+    with pytest.raises(TypeError, match=f"'nonsens' is no argument: these are {rest}"):
+        client_2.executable_task_instances.create(1, 1, **nonsense)
 
 
 def test_a_grid() -> None:
@@ -213,7 +246,14 @@ def test_what_is_neither(arguments: Any) -> None:
         saltant.sweep(arguments, task_type_id=1, task_queue_id=1)
 
 
-@pytest.mark.parametrize("name", ["{b}", "{0}", "{"])
+@pytest.mark.parametrize("name", ["{b}", "{0}", "{", "{a.b}", "{a[0]}", "{none:3d}", "{text[9]}"])
 def test_a_name_that_cannot_be(name: str) -> None:
     with pytest.raises(ValueError, match="The name"):
-        saltant.sweep({"a": [1]}, task_type_id=1, task_queue_id=1, name=name)
+        saltant.sweep([{"a": 1, "none": None, "text": "x"}], task_type_id=1, task_queue_id=1, name=name)
+
+
+def test_a_mistyped_option() -> None:
+    with pytest.raises(TypeError, match=r"'tiemout' is no argument: .*labels, .*timeout"):
+        saltant.sweep({"a": [1]}, task_type_id=1, task_queue_id=1, tiemout=3)
+    [made] = saltant.sweep({"a": [1]}, task_type_id=1, task_queue_id=1, timeout=3, labels={"x": "y"}, after="u")
+    assert (made["timeout"], made["labels"], made["after"]) == (3, {"x": "y"}, "u")

@@ -93,7 +93,8 @@ def ps(
     a line.
     """
     client = context.client
-    if user is None and not everybodys:
+    mine = user is None and not everybodys
+    if mine:
         user = own_name(client)
     query = Query(client, user, states, queue, task_type, since, labels)
     if watches:
@@ -105,10 +106,17 @@ def ps(
     first = [*islice(found, limit)] if limit else found
     output = context.output
     if isinstance(first, list) and not first:
-        output.hint("There are none." if everybodys else "You have none. With --all everybody's are shown.")
+        output.hint(no_instances(mine=mine, narrowed=any((states, queue, task_type, labels, since))))
     output.table(COLUMNS, rows(first, Names(client), drawn=output.is_drawn), ids="uuid")
     if limit and next(found, None) is not None:
         output.hint(f"These are the newest {limit}. --limit 0 shows all.")
+
+
+def no_instances(*, mine: bool, narrowed: bool) -> str:
+    """Why the list is empty: nobody has any, or none are what was asked for (`narrowed`)."""
+    if narrowed:
+        return "None of yours match. With --all everybody's are looked through." if mine else "None match."
+    return "You have none. With --all everybody's are shown." if mine else "There are none."
 
 
 class Query:

@@ -93,7 +93,7 @@ def create(
     elif made.next_time is None:
         context.output.line(f"{made.name} is paused.")
     else:
-        context.output.line(f"{made.name} runs next {times.both(made.next_time)}.")
+        context.output.line(f"{made.name} runs next {times.in_zone(made.next_time, made.timezone)}.")
 
 
 @client_command(epilog="Example: saltant schedule show nightly")

@@ -95,7 +95,7 @@ def print_one(context: Context, schedule: Schedule, upcoming: Sequence[datetime]
         return
     shown = {name: value for name, value in fields.items() if name not in ("class", "task_type", "task_queue")}
     if schedule.active and upcoming:
-        shown["then"] = [times.iso(each) for each in upcoming[1:]]
+        shown["then"] = list(upcoming[1:])
     context.output.one(
         {name: value for name, value in shown.items() if value not in (None, "", {}, [])},
         ids="name",

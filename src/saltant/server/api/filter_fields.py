@@ -145,6 +145,10 @@ class TextListField(ListField):
     """Comma-separated texts."""
 
 
+class StateListField(TextListField):
+    """Comma-separated states. Version 1 takes any text, which no instance has."""
+
+
 class IdListField(ListField):
     """Comma-separated ids."""
 

@@ -68,9 +68,12 @@ def text(name: str) -> Filters:
 
 
 def state(name: str) -> Filters:
-    """A text column of states, of which a plain one must be known."""
+    """A text column of states, of which a plain one must be known; in version 2 one of several, too."""
     choices = [(each.value, each.value) for each in State]
-    return text(name) | {name: django_filters.ChoiceFilter(name, label=name, choices=choices)}
+    return text(name) | {
+        name: django_filters.ChoiceFilter(name, label=name, choices=choices),
+        f"{name}__in": _filter(name, "in", form.StateListField),
+    }
 
 
 def reference(queryset: "QuerySet[Any]") -> Callable[[str], Filters]:
@@ -173,11 +176,25 @@ def serves(name: str) -> Filters:
 BOOLEANS = {"true": "True", "1": "True", "false": "False", "0": "False"}
 
 
+def check_states(name: str, value: str) -> None:
+    """Check several states.
+
+    Raises:
+        ValidationError: one is none.
+    """
+    known = [each.value for each in State]
+    for word in value.split(","):
+        if word and word not in known:
+            message = f"Select a valid choice. {word:.80} is not one of the available choices: {', '.join(known)}."
+            raise ValidationError({name: [message]})
+
+
 class LeanFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """Filters by what a request names: to set up the other filters would cost more than the query.
 
     Args:
-        strict: refuse what version 1 ignores: a parameter that is unknown (and not of `also`), a Boolean that is none.
+        strict: refuse what version 1 ignores: a parameter that is unknown (and not of `also`), a Boolean that is none,
+            one of several states that is none.
     """
 
     base_filters: Filters
@@ -199,6 +216,8 @@ class LeanFilterSet(django_filters.FilterSet):  # type: ignore[misc]
                     raise ValidationError({name: ["Must be a valid boolean."]})
                 else:
                     del given[name]
+            elif strict and issubclass(every[name].field_class, form.StateListField):
+                check_states(name, value)
         self.base_filters = {name: every[name] for name in given}
         super().__init__(given, queryset)
 

@@ -74,7 +74,7 @@ def _by_cursor(request: Request, resource: Resource, filters: LeanFilterSet, ord
     if counts is None:
         raise ValidationError({"count": ["Must be a valid boolean."]})
     cursor = Cursor.read(said["cursor"], order)
-    size = min(_positive(said.get("page_size", "")) or resource.page_size, cursors.MOST)
+    size = min(_size(request, resource.page_size), cursors.MOST)
     representation = resource.representation(request.version)
     rows = filters.result()
     if cursor.key is not None:
@@ -105,8 +105,9 @@ def find_page(request: Request, count: int, page_size: int) -> Page:
 
     Raises:
         NotFound: there is no such page.
+        ValidationError: the size of pages is none.
     """
-    size = _positive(request.query_params.get("page_size", "")) or page_size
+    size = _size(request, page_size)
     last = max(1, -(-count // size))
     given = request.query_params.get("page") or "1"
     number = last if given == "last" else _positive(given)
@@ -120,6 +121,19 @@ def find_page(request: Request, count: int, page_size: int) -> Page:
         after = replace_query_param(url, "page", number + 1)
     start = (number - 1) * size
     return Page(start, min(size, count - start), count, before, after)
+
+
+def _size(request: Request, default: int) -> int:
+    """How many a page shall hold. A size that is none is the default in version 1, which is its contract.
+
+    Raises:
+        ValidationError: it is none, in version 2.
+    """
+    said = request.query_params.get("page_size", "")
+    size = _positive(said)
+    if size is None and said and request.version == "2":
+        raise ValidationError({"page_size": ["Must be a whole number, 1 at least."]})
+    return size or default
 
 
 def _positive(text: str) -> int | None:

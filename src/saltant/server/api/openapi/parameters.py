@@ -17,6 +17,7 @@ from saltant.server.api.revision_views import revisions_of
 from saltant.server.api.schedule_views import MOST_TIMES
 from saltant.server.api.wait_views import LONGEST
 from saltant.server.tasks import labels
+from saltant.states import State
 
 MOMENT = {"type": "string", "format": "date-time"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -28,6 +29,11 @@ SCHEMAS: dict[type[Any], dict[str, Any]] = {
     filter_fields.YearField: {"type": "integer", "minimum": 1, "maximum": 9999},
     filter_fields.MomentField: MOMENT,
     filter_fields.TextListField: {"type": "array", "items": {"type": "string"}, "maxItems": filter_fields.MAX_VALUES},
+    filter_fields.StateListField: {
+        "type": "array",
+        "items": {"type": "string", "enum": [each.value for each in State]},
+        "maxItems": filter_fields.MAX_VALUES,
+    },
     filter_fields.IdListField: {"type": "array", "items": ID, "maxItems": filter_fields.MAX_VALUES},
     filter_fields.MomentRangeField: {"type": "array", "items": MOMENT, "minItems": 2, "maxItems": 2},
 }
@@ -54,7 +60,7 @@ def for_list(resource: Resource, version: str) -> list[dict[str, Any]]:
         ),
         _parameter(
             "page_size",
-            {"type": "integer", "default": resource.page_size},
+            {"type": "integer", "default": resource.page_size} | ({"minimum": 1} if version == "2" else {}),
             "How many there are on a page. Any number will do: a very long page is sent bit by bit.",
         ),
         *(only_in_2 if version == "2" else ()),

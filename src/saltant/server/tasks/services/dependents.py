@@ -93,7 +93,8 @@ class _Round:
             on, uuid, state = line.pop()
             for pk in self.edges[on]:
                 if pk in self.locked and pk not in found:
-                    found[pk] = f"It was to start after {uuid} had succeeded, which is {state}."
+                    how = "was terminated" if state == State.TERMINATED else "failed"
+                    found[pk] = f"Instance {uuid} was to succeed first, and it {how}."
                     line.append((pk, self.locked[pk][0], State.FAILED.value))
         return found
 

@@ -24,7 +24,7 @@ from saltant.server.tasks.models import TaskInstance
 from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.services.ends import terminate_many
 from saltant.server.tasks.services.statements import Statement
-from saltant.server.tasks.services.submission import draft, submit, usable_queues
+from saltant.server.tasks.services.submission import check_queue_of_schedule, draft, submit, usable_queues
 
 log = logging.getLogger("saltant.schedules")
 
@@ -71,7 +71,13 @@ def check_schedule(schedule: Schedule) -> User:
         Refused: its owner may not, or the arguments, the type or the queue do not allow it.
     """
     user = _owner_of(schedule)
-    draft(user=user, task_type=schedule.task_type, task_queue=schedule.task_queue, **_what_it_runs(schedule))
+    draft(
+        user=user,
+        task_type=schedule.task_type,
+        task_queue=schedule.task_queue,
+        check=check_queue_of_schedule,
+        **_what_it_runs(schedule),
+    )
     return user
 
 
@@ -213,7 +219,8 @@ def _start(schedule: Schedule, came: str | None) -> None:
         return
     schedule.waiting_since = waited or schedule.last_time
     if waited:
-        _skip(schedule, f"An instance waits for {_named(unfinished)} to end already: this time was skipped.")
+        said = f"{_named(unfinished)} had not ended, and an instance waits for that already: this time was skipped."
+        _skip(schedule, said)
         return
     user = check_schedule(schedule)
     schedule.message = f"An instance waits for {_named(unfinished)} to end."
