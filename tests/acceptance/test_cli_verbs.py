@@ -212,6 +212,8 @@ def test_a_sweep_goes_on_where_it_was(shell: Shell, lab: Up) -> None:
     assert {each["uuid"] for each in ended[1:]} == set(first)
     assert "Of 4: 3 successful, 1 failed." in run.stderr
     assert shell.run("map", "job", "--file", "args.jsonl").returncode == 2  # it has another name
+    future = shell.run("map", "job", "--file", "args.jsonl", "--anew", "--revision", "99")
+    assert (future.returncode, "has no revision 99" in future.stderr) == (5, True), future
     assert stat.S_IMODE(state.stat().st_mode) & 0o022 == 0
 
 

@@ -12,9 +12,8 @@ from saltant.jobs import Kind
 from saltant.reasons import Reason
 from saltant.server.audit.models import AuditEntry
 from saltant.server.tasks import dispatch, services
-from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.cron import BadCron, UnknownZone, next_time, times, zone_of
-from saltant.server.tasks.models import TaskInstance, TaskType
+from saltant.server.tasks.models import TaskInstance
 from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.services import schedules
 from saltant.server.tasks.sweeper import Sweeper
@@ -251,20 +250,18 @@ def test_what_is_refused_is_said_and_the_schedule_goes_on(lab: Lab) -> None:
     assert "was deleted" in schedule.message
 
 
-def test_a_type_that_is_pinned_to_what_it_was(lab: Lab) -> None:
-    schedule = made(lab)
-    services.pin(lab.whitelist, {lab.task_type.pk: 1})
-    TaskType.objects.filter(pk=lab.task_type.pk).update(revision=2)
+def test_of_a_pinned_type_it_runs_what_is_pinned(lab: Lab) -> None:
+    schedule = made(lab, overlap="allow")
+    command, first = lab.task_type.command_to_run, lab.task_type.revision
+    services.pin(lab.whitelist, {lab.task_type.pk: first})
+    services.update_type(lab.task_type, {"command_to_run": "/bin/false"}, lab.user)
     services.run_schedules(at(1))
-    schedule.refresh_from_db()
-    assert "pins revision 1. A schedule runs the type as it is now" in schedule.message
-    assert "have the whitelist's owner pin revision 2" in schedule.message
-    assert "revision=" not in schedule.message
-    with pytest.raises(Refused, match="A schedule runs the type as it is now"):
-        services.check_schedule(schedule)
-    services.pin(lab.whitelist, {lab.task_type.pk: 2})
+    services.pin(lab.whitelist, {lab.task_type.pk: lab.task_type.revision})
+    services.check_schedule(schedule)
     services.run_schedules(at(2))
-    assert states(schedule) == ["published"]
+    runs = TaskInstance.objects.filter(schedule=schedule).order_by("pk")
+    told = [(each.revision, each.snapshot["command_to_run"]) for each in runs]
+    assert told == [(first, command), (lab.task_type.revision, "/bin/false")]
 
 
 def test_one_that_fails_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ ENDED = (
 @click.option("--queue", metavar="NAME", help="The queue to run them on.", shell_complete=complete.queues)
 @click.option("--name", default="", help="A name for each instance; {line} in it becomes the line's number.")
 @labels_option.giving
+@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Of the type as its revision N has it.")
 @click.option("-f", "--follow", "follows", is_flag=True, help="Wait for all to end.")
 @click.option("--state", "state_file", type=click.Path(path_type=Path, dir_okay=False), help="Where to keep the state.")
 @click.option("--anew", is_flag=True, help="Submit every line, whatever was submitted before.")
@@ -58,6 +59,7 @@ def map_(
     queue: str | None,
     name: str,
     labels: tuple[str, ...],
+    revision: int | None,
     follows: bool,
     state_file: Path | None,
     anew: bool,
@@ -71,8 +73,9 @@ def map_(
     """
     labelled = labels_option.given(labels)
     client = context.client
-    if labelled:
-        require_version_2(client, "labels")
+    more: dict[str, Any] = labelled | ({} if revision is None else {"revision": revision})
+    for option in more:
+        require_version_2(client, option)
     found = resolve.task_type(client, task_type, cls)
     lines = read_lines(_texts(file), lambda arguments: flaw(arguments, found))
     chosen = choose_queue(context, found, queue)
@@ -83,7 +86,7 @@ def map_(
         "type": found.name,
         "queue": chosen.name,
         "name": name,
-        **labelled,
+        **more,
     }
     manager = resolve.instances_of(client, found)
     with Sweep(path, about, anew) as sweep:
@@ -95,7 +98,7 @@ def map_(
                 "task_type": found.id,
                 "task_queue": chosen.id,
                 "arguments": line.arguments,
-                **labelled,
+                **more,
             }
             key = sweep.key_of(line)
             made = manager._request("POST", manager.list_url, body=body, expected=201, key=key)

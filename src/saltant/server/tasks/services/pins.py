@@ -20,11 +20,8 @@ def allows(revision: int | None, allowed: Range) -> bool:
     return (first or 0) <= (revision or 0) and (last is None or (revision or 0) <= last)
 
 
-def refusal(task_type: TaskType, queue: TaskQueue, ranges: Collection[Range], *, of_schedule: bool = False) -> str:
-    """Why a queue does not run a revision of a type: what its whitelists that hold the type allow is in `ranges`.
-
-    `of_schedule`: whoever reads it has a schedule, which cannot name a revision.
-    """
+def refusal(task_type: TaskType, queue: TaskQueue, ranges: Collection[Range]) -> str:
+    """Why a queue does not run a revision of a type: what its whitelists that hold the type allow is in `ranges`."""
     if not ranges:
         return (
             f"No whitelist of the queue '{queue.name}' holds the task type '{task_type.name}': "
@@ -34,18 +31,11 @@ def refusal(task_type: TaskType, queue: TaskQueue, ranges: Collection[Range], *,
     which = "what it was before" if task_type.revision is None else f"revision {task_type.revision}"
     if pinned:
         numbers = ", ".join(map(str, pinned))
-        why = (
-            f"The queue '{queue.name}' does not run {which} of the task type '{task_type.name}': its whitelist pins "
-            f"revision {numbers}."
-        )
-        if of_schedule:
-            # Going back makes a revision of its own, which the pin does not allow either.
-            return (
-                f"{why} A schedule runs the type as it is now: have the whitelist's owner pin {which}, or have the "
-                f"type go back to what revision {pinned[-1]} was, which makes a new revision, and have that pinned."
-            )
         also = "" if task_type.revision is None else f", or have the whitelist's owner pin {which}"
-        return f"{why} Say revision={pinned[-1]}{also}."
+        return (
+            f"The queue '{queue.name}' does not run {which} of the task type '{task_type.name}': its whitelist pins "
+            f"revision {numbers}. Say revision={pinned[-1]}{also}."
+        )
     first = min(first for first, _ in ranges)
     return (
         f"The queue '{queue.name}' does not run {which} of the task type '{task_type.name}': its whitelist allows "

@@ -24,7 +24,7 @@ from saltant.server.tasks.models import TaskInstance
 from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.services.ends import terminate_many
 from saltant.server.tasks.services.statements import Statement
-from saltant.server.tasks.services.submission import check_queue_of_schedule, draft, submit, usable_queues
+from saltant.server.tasks.services.submission import as_allowed, draft, submit, usable_queues
 
 log = logging.getLogger("saltant.schedules")
 
@@ -71,13 +71,7 @@ def check_schedule(schedule: Schedule) -> User:
         Refused: its owner may not, or the arguments, the type or the queue do not allow it.
     """
     user = _owner_of(schedule)
-    draft(
-        user=user,
-        task_type=schedule.task_type,
-        task_queue=schedule.task_queue,
-        check=check_queue_of_schedule,
-        **_what_it_runs(schedule),
-    )
+    draft(user=user, task_queue=schedule.task_queue, **_what_it_runs(schedule))
     return user
 
 
@@ -235,7 +229,6 @@ def _start(schedule: Schedule, came: str | None) -> None:
 def _make(schedule: Schedule) -> TaskInstance:
     schedule.last_instance = submit(
         user=_owner_of(schedule),
-        task_type=schedule.task_type,
         task_queue=schedule.task_queue,
         schedule=schedule,
         **_what_it_runs(schedule),
@@ -245,6 +238,7 @@ def _make(schedule: Schedule) -> TaskInstance:
 
 def _what_it_runs(schedule: Schedule) -> dict[str, Any]:
     return {
+        "task_type": as_allowed(schedule.task_type, schedule.task_queue),
         "arguments": schedule.arguments,
         "name": schedule.instance_name,
         "labels": schedule.labels,

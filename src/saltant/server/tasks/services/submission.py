@@ -68,7 +68,6 @@ def submit(
         name=name,
         limits=limits,
         labels=labels,
-        check=None if schedule is None else check_queue_of_schedule,
     )
     instance.schedule = schedule
     if instance.labels or after:
@@ -175,8 +174,8 @@ def check_usable(user: User, queue: int) -> None:
         raise Refused({"task_queue": [f'Invalid pk "{queue}" - object does not exist.']})
 
 
-def check_queue(task_type: TaskType, queue: TaskQueue, *, of_schedule: bool = False) -> None:
-    """Refuse a type that a queue does not run. Of a schedule's the sentence advises what schedules can do.
+def check_queue(task_type: TaskType, queue: TaskQueue) -> None:
+    """Refuse a type that a queue does not run.
 
     Raises:
         Refused: it is of another kind, or none of the queue's whitelists allows this revision of it.
@@ -185,9 +184,17 @@ def check_queue(task_type: TaskType, queue: TaskQueue, *, of_schedule: bool = Fa
         raise Refused({"non_field_errors": [f"The queue '{queue.name}' does not run {KIND_NAMES[task_type.kind]}."]})
     ranges = statements.ALLOWED.rows(queue=queue.pk, task_type=task_type.pk)
     if not any(allows(task_type.revision, each) for each in ranges):
-        why = None if ranges else archived_holder(task_type, queue)
-        why = why or refusal(task_type, queue, ranges, of_schedule=of_schedule)
+        why = (None if ranges else archived_holder(task_type, queue)) or refusal(task_type, queue, ranges)
         raise Refused({"non_field_errors": [why]})
 
 
-check_queue_of_schedule = partial(check_queue, of_schedule=True)
+def as_allowed(task_type: TaskType, queue: TaskQueue) -> TaskType:
+    """A type as it is now; where a queue's whitelists pin only earlier revisions of it, as the newest of these has it.
+
+    For who runs it again and again, and has nobody to say a revision. What is not allowed at all stays as it is.
+    """
+    ranges = statements.ALLOWED.rows(queue=queue.pk, task_type=task_type.pk)
+    if any(allows(task_type.revision, each) for each in ranges):
+        return task_type
+    pinned = [last for _, last in ranges if last is not None]
+    return at_revision(task_type, max(pinned)) if pinned else task_type
