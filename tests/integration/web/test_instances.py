@@ -1,6 +1,7 @@
 """The list of instances, and what is done with them, as pages."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -237,11 +238,18 @@ def test_what_it_waits_for_and_how_far_it_is(pages: Pages, world: World) -> None
     progress: Any = {"percent": 42.5, "message": "half way", "done": 17, "total": 40}
     now = timezone.now()
     TaskAttempt.objects.create(
-        instance=first, number=1, worker="w", datetime_claimed=now, progress=progress, datetime_progress=now
+        instance=first,
+        number=1,
+        worker="w",
+        datetime_claimed=now,
+        datetime_started=now - timedelta(seconds=61),
+        progress=progress,
+        datetime_progress=now,
     )
     second = world.make(name="the second")
     TaskDependency.objects.create(instance=second, on=first, condition="any")
     text = pages.stranger.get(f"/instances/{first.uuid}").content.decode()
+    assert re.search(r'<dd><time [^>]*data-when="since"[^>]*>1 min', text)  # without a script, too
     assert 'value="42.5"' in text
     assert re.search(r"42[.]5 %\s+half way", pages.stranger.get("/instances").content.decode())
     assert "half way" in text

@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -41,7 +42,7 @@ def moment(value: datetime | str | None, when: str = "at", empty: str = "") -> S
         time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         when,
         " data-zoned" if zones.chosen() else "",
-        zones.text(time),
+        duration_text(max(0, (timezone.now() - time).total_seconds())) if when == "since" else zones.text(time),
     )
 
 
