@@ -1,7 +1,7 @@
 """The list of instances, and what is done with them, as pages."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -154,6 +154,20 @@ def test_labels_are_given_and_taken(pages: Pages, world: World) -> None:
     assert act(pages.stranger, "label", world.instance, confirmed="1", label="a=b").status_code == 403
     world.instance.refresh_from_db()
     assert world.instance.labels == {"project": "x", "done": ""}
+
+
+def test_times_of_filters_are_those_of_a_zone(pages: Pages, world: World) -> None:
+    """Half an hour before noon in Kathmandu is 5:45 in UTC."""
+    found = world.make(datetime_created=datetime(2026, 5, 1, 5, 45, tzinfo=UTC))
+    query = {"datetime_created__gte": "2026-05-01T11:00", "datetime_created__lt": "2026-05-01T12:00"}
+    assert listed(pages.owner, query) == []
+    world.users["owner"].time_zone = "Asia/Kathmandu"
+    world.users["owner"].save()
+    assert listed(pages.owner, query) == [str(found.uuid)]
+    text = pages.owner.get("/instances", query).content.decode()
+    assert "Created from (Asia/Kathmandu)" in text
+    assert 'value="2026-05-01T11:00"' in text
+    assert pages.owner.get("/instances", {"datetime_created__gte": "soon"}).status_code == 400
 
 
 def test_what_has_ended_meanwhile_is_not_terminated(pages: Pages, world: World) -> None:

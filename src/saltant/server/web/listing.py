@@ -1,6 +1,7 @@
 """Pages of lists: the API's own filters, order and cursors, over its own rows."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 from saltant.server.api.cursors import Cursor
 from saltant.server.api.pagination import searching
 from saltant.server.api.resources import Resource
+from saltant.server.web import zones
 from saltant.server.web.views.base import messages_of
 
 OURS = frozenset({"cursor", "ordering"})
@@ -86,6 +88,9 @@ def _listing(
     asked = query.copy()
     for name in also:
         asked.pop(name, None)
+    for name, values in list(asked.lists()):
+        if name.startswith("datetime_"):
+            asked.setlist(name, [zones.in_zone(each) for each in values])
     filters = resource.filters(asked, resource.all(), strict=True, also=frozenset())
     order = resource.ordered(query.get("ordering", "") or usual)
     cursor = Cursor.read(query.get("cursor", ""), order)
@@ -110,6 +115,14 @@ def _listing(
         ordering=query.get("ordering", ""),
         filters=filtered_by,
     )
+
+
+def fields(known: Mapping[str, tuple[str, str]], chosen: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The fields of filters: name, label, kind and value. Labels of times say in which zone these are."""
+    return [
+        (name, f"{label} ({zones.name()})" if kind == "datetime-local" else label, kind, chosen.get(name, ""))
+        for name, (label, kind) in known.items()
+    ]
 
 
 def query_of(link: str | None) -> str:

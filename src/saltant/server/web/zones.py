@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from datetime import datetime, tzinfo
 
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from saltant.server.tasks.cron import UnknownZone, zone_of
 
@@ -30,6 +31,27 @@ def zone(name: str) -> Iterator[None]:
 def chosen() -> tzinfo | None:
     """The zone that was chosen, if any was."""
     return _chosen.get()
+
+
+def name() -> str:
+    """The name of the chosen zone, or UTC."""
+    return getattr(chosen(), "key", None) or "UTC"
+
+
+def in_zone(value: str) -> str:
+    """A time that somebody wrote, with the offset of the chosen zone if they wrote none; what is no time stays so.
+
+    >>> with zone("Europe/Berlin"):
+    ...     [in_zone(each) for each in ("2026-07-01T22:30", "2026-07-01T22:30Z", "soon")]
+    ['2026-07-01T22:30:00+02:00', '2026-07-01T22:30Z', 'soon']
+    """
+    try:
+        moment = parse_datetime(value)
+    except ValueError:
+        return value
+    if moment is None or moment.tzinfo is not None or chosen() is None:
+        return value
+    return moment.replace(tzinfo=chosen()).isoformat()
 
 
 def text(moment: datetime) -> str:

@@ -44,7 +44,7 @@ class AuditView(Page):
             chosen=query.dict(),
             actions=[(each.value, words_of(each)) for each in Action],
             kinds=sorted(KINDS),
-            zone=getattr(zones.chosen(), "key", None) or "UTC",
+            zone=zones.name(),
             is_filtered=bool(page.filters),
             is_beyond="cursor" in query,
             **kwargs,

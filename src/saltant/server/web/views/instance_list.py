@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from saltant.server.tasks.models import TaskClass, TaskQueue, TaskType
 from saltant.server.web.copies import TEACH
 from saltant.server.web.instances import EITHER, dressed, search
-from saltant.server.web.listing import listing
+from saltant.server.web.listing import fields, listing
 from saltant.server.web.views.base import Page
 from saltant.states import State
 
@@ -23,10 +23,10 @@ MORE = {
     "task_class": ("Class", "class"),
     "uuid__startswith": ("UUID begins with", "text"),
     "schedule": ("Number of its schedule", "number"),
-    "datetime_created__gte": ("Created from (UTC)", "datetime-local"),
-    "datetime_created__lt": ("Created before (UTC)", "datetime-local"),
-    "datetime_finished__gte": ("Ended from (UTC)", "datetime-local"),
-    "datetime_finished__lt": ("Ended before (UTC)", "datetime-local"),
+    "datetime_created__gte": ("Created from", "datetime-local"),
+    "datetime_created__lt": ("Created before", "datetime-local"),
+    "datetime_finished__gte": ("Ended from", "datetime-local"),
+    "datetime_finished__lt": ("Ended before", "datetime-local"),
 }
 """Filters whose fields are folded away."""
 ORDERS = (("", "newest first"), ("-datetime_changed", "changed last first"))
@@ -60,7 +60,7 @@ class InstancesView(Page):
             # A parameter with no field of its own stays in the address while others change.
             kept=[pair for pair in others if pair[0] not in MORE or (pair[0] == "label" and pair[1] != given["label"])],
             chips=[(name, value, without(self.request, name, value)) for name, value in others],
-            more=[(name, *about, chosen.get(name, "")) for name, about in MORE.items()],
+            more=fields(MORE, chosen),
             more_open=any(name in MORE for name, _ in others),
             types=TaskType.objects.filter(datetime_archived=None)
             .order_by("name", "task_class")

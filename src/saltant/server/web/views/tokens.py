@@ -152,7 +152,7 @@ class NewTokenView(Page):
 
     def form(self, owner: User, values: dict[str, str], picked: set[str], errors: dict[str, list[str]]) -> HttpResponse:
         """The form, with what is wrong."""
-        where = getattr(zones.chosen(), "key", None) or "UTC"
+        where = zones.name()
         entries = (
             NAME,
             forms.Entry("ends", "It ends", "choice", choices=ENDS, required=True),

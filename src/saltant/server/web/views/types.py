@@ -6,7 +6,7 @@ from django.http import HttpResponse
 
 from saltant.server.tasks.models import TaskClass
 from saltant.server.web.copies import TEACH_TYPE
-from saltant.server.web.listing import listing
+from saltant.server.web.listing import fields, listing
 from saltant.server.web.type_resource import EITHER, in_use, kind_of, runners
 from saltant.server.web.views.base import Page
 
@@ -18,8 +18,8 @@ MORE = {
     "container_image__contains": ("Image contains", "text"),
     "name__regex": ("Name matches", "text"),
     "description__contains": ("Description contains", "text"),
-    "datetime_created__gte": ("Created from (UTC)", "datetime-local"),
-    "datetime_created__lt": ("Created before (UTC)", "datetime-local"),
+    "datetime_created__gte": ("Created from", "datetime-local"),
+    "datetime_created__lt": ("Created before", "datetime-local"),
 }
 """Filters whose fields are folded away."""
 ORDERS = (("", "newest first"), ("name", "by name"))
@@ -42,7 +42,7 @@ class TypesView(Page):
             errors=page.errors,
             chosen=chosen,
             kept=[pair for pair in others if pair[0] not in MORE],
-            more=[(name, *about, chosen.get(name, "")) for name, about in MORE.items()],
+            more=fields(MORE, chosen),
             more_open=any(name in MORE for name, _ in others),
             classes=TaskClass.values,
             orders=ORDERS,
