@@ -29,6 +29,16 @@ def _no_container_is_left() -> Iterator[None]:
         time.sleep(0.1)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Tests' SQLite is in memory, in each process its own; pytest-django knows that of Django's own backend alone."""
+    from django.conf import settings
+
+    for each in settings.DATABASES.values():
+        if "sqlite" in each["ENGINE"]:
+            each.setdefault("TEST", {})["NAME"] = ":memory:"
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
     """Say last what could not be tested."""

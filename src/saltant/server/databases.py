@@ -13,7 +13,7 @@ CONNECT_TIMEOUT = 5
 def sqlite(settings: Settings) -> dict[str, Any]:
     """The database in the folder."""
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "saltant.server.sqlite",
         "NAME": settings.data_dir / "saltant.sqlite3",
         "CONN_MAX_AGE": None,
         "OPTIONS": {
