@@ -8,6 +8,7 @@ from saltant.server.tasks.services.statements import Statement
 REPUBLISH_AFTER = timedelta(seconds=5)
 """How long an instance may stay `created` before its ticket is sent again."""
 
+# Each says what the one says that does it: `recovery` and `statements` have these.
 WAITING = "state IN ('created', 'published')"
 LOOK = Statement(
     f"""
