@@ -192,7 +192,8 @@ def test_a_type_goes_back_to_a_revision(pages: Pages, world: World) -> None:
     task_type.refresh_from_db()
     assert (task_type.revision, task_type.command_to_run, task_type.timeout) == (3, "count --words", None)
     assert AuditEntry.objects.filter(action="restore", object_id=str(task_type.pk)).exists()
-    for path in (f"{one}?against=9", f"{one}?against=x", f"/types/{task_type.pk}/history/9", "/types/9/history"):
+    wrong = (f"/types/{task_type.pk}/history/9", f"/types/{task_type.pk + 10**6}/history")
+    for path in (f"{one}?against=9", f"{one}?against=x", *wrong):
         assert pages.owner.get(path).status_code == 404, path
 
 

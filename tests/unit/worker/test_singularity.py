@@ -120,7 +120,7 @@ def test_any_arguments_arrive_byte_for_byte(rig: ContainerRig, image: Path, argu
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | TEXT, min_size=1))
+@given(st.lists(TEXT.map(lambda text: text.replace("\0", "")), min_size=1))
 def test_any_words_arrive_byte_for_byte(rig: ContainerRig, image: Path, words: list[str]) -> None:
     words = [word.encode("utf-8", "replace").decode() for word in words]
     ran = rig.run(image, f"printf '%s\\0' {shlex.join(words)}")
