@@ -58,6 +58,10 @@ class LocalControl:
             answer = error
         on_answer(answer)
 
+    def exchange(self, attempt: Attempt, worker: str, end: End, ticket: Ticket) -> tuple[bool, Job | None]:
+        """Report an end and take the next attempt, both or neither."""
+        return services.exchange(attempt, worker, end, ticket)
+
     def leave(self, worker: str, *, draining: bool = False) -> None:
         """Say that the worker takes nothing any more."""
         services.leave(worker, draining=draining)

@@ -20,7 +20,6 @@ from saltant.engine.embedded import EmbeddedEngine
 from saltant.serving.http import HttpServer, base_url, is_loopback, listen
 from saltant.up.folder import DataFolder, UpError
 from saltant.worker.assembly import identity_of, make_tools
-from saltant.worker.control import Control
 from saltant.worker.loop import Worker
 from saltant.worker.machine import this_machine
 from saltant.worker.runners import make_runners
@@ -28,6 +27,7 @@ from saltant.worker.shipping import Shipping
 
 if TYPE_CHECKING:
     from saltant.server.tasks.sweeper import Sweeper
+    from saltant.up.control import LocalControl
 
 log = logging.getLogger("saltant.up")
 
@@ -118,7 +118,7 @@ class System:
         Thread(target=self._stop_when_asked, args=(worker, sweeper, server), name="stop", daemon=True).start()
         server.serve_until_told()
 
-    def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: Control) -> Worker:
+    def _make_worker(self, data_dir: Path, engine: EmbeddedEngine, control: "LocalControl") -> Worker:
         try:
             machine, name = this_machine(), socket.gethostname()
             tools = make_tools(data_dir, self._settings, worker=name, server=lambda: control.server, gpus=machine.gpus)
@@ -141,6 +141,7 @@ class System:
             kill_grace=self._settings.kill_grace,
             engines_seconds=self._settings.engines_every,
             shipping=Shipping(control, name, tools.folders, keep_days=self._settings.keep_local),
+            exchange=control.exchange,
         )
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from saltant.worker.reports import Reports
 from saltant.worker.runners.base import Runner
 from saltant.worker.running import Running
 from saltant.worker.shipping import Shipping
-from saltant.worker.slots import Slots
+from saltant.worker.slots import Exchange, Slots
 from saltant.worker.source import Source
 from saltant.worker.spool import Spool
 from saltant.workers import Announcement, Refused
@@ -46,6 +46,7 @@ class Worker:
         engines_seconds: how often it asks again what can be run.
         shipping: ships what jobs leave; None: it stays where it is. Closed when the worker stops.
         on_ready: called once the server has taken it, before it takes tickets.
+        exchange: reports an end and claims the next attempt, both or neither; None: they are done one by one.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Worker:
         held: Mapping[Attempt, End] | None = None,
         shipping: Shipping | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        exchange: Exchange | None = None,
     ) -> None:
         self.name = said.worker
         self.refused: Refused | None = None  # why the server did not take it
@@ -100,6 +102,7 @@ class Worker:
             held=dict(held or {}),
             on_running=self._on_running,
             look=self._look,
+            exchange=exchange,
         )
         self._cut_off = CutOff(self._slots.running, kill_grace)
         self._heart: Heart = Heart(

@@ -14,6 +14,9 @@ log = logging.getLogger("saltant.worker")
 
 _FIRST_DELAY, _LAST_DELAY = 0.05, 5.0  # seconds between tries
 
+Tell = Callable[[Attempt, End, Callable[[bool | Exception], None]], None]
+"""Tells the server of an end, and its third argument what the server said or what went wrong."""
+
 
 class Reports:
     """Reports the ends of one worker's attempts. Every call may be made from any thread.
@@ -59,11 +62,12 @@ class Reports:
         """Whether there are ends that the server could not be told at once."""
         return bool(self._troubled)
 
-    def report(self, attempt: Attempt, end: End, on_done: Callable[[], None]) -> None:
+    def report(self, attempt: Attempt, end: End, on_done: Callable[[], None], tell: Tell | None = None) -> None:
         """Report an end, and before it deliver its files, however long that takes.
 
         `on_done` is called, from any thread, when the server has taken it, or the time to report is over. While this
-        is well it does not wait for the server's answer, which comes with those to others.
+        is well it does not wait for the server's answer, which comes with those to others. `tell` may stand for the
+        first try to tell the server.
         """
         with self._lock:
             self._pending[attempt] = end
@@ -84,7 +88,10 @@ class Reports:
             self._in_trouble(attempt, end, error)
             self._repeat(attempt, end, on_done)
         else:
-            self._control.finish_soon(attempt, self._worker, end, answered)
+            if tell is None:
+                self._control.finish_soon(attempt, self._worker, end, answered)
+            else:
+                tell(attempt, end, answered)
 
     def _repeat(self, attempt: Attempt, end: End, on_done: Callable[[], None], delay: float = _FIRST_DELAY) -> None:
         """Report an end, again and again until the server has taken it."""

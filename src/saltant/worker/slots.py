@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -25,6 +25,18 @@ _FIRST_DELAY, _LAST_DELAY = 0.05, 5.0  # seconds between tries to claim
 _RECOVERY = 0.1  # seconds between looks whether ends can be told again
 _LONGEST = 3600.0  # seconds to wait at once: a lock's time-out may overflow
 
+Exchange = Callable[[Attempt, str, End, Ticket], tuple[bool, Job | None]]
+"""Called with an attempt, the worker, its end and a ticket; returns what `finish` and `claim` would."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A job to run, when it was asked for, and how often the server had been asked what is to be ended by then."""
+
+    job: Job
+    asked: float
+    looks: int
+
 
 class Slots:
     """Runs as many attempts at once as there are slots, and knows them until their ends are told.
@@ -44,6 +56,7 @@ class Slots:
         held: the attempts of an earlier life whose ends are reported first.
         on_running: told of each attempt that was claimed.
         look: asks the server soon whether something that runs is to be ended.
+        exchange: reports an end and claims the next attempt, both or neither; None: they are done one by one.
     """
 
     def __init__(
@@ -63,6 +76,7 @@ class Slots:
         held: Collection[Attempt],
         on_running: Callable[[Running], None],
         look: Callable[[], None],
+        exchange: Exchange | None = None,
     ) -> None:
         self.lanes: Collection[str] | None = None  # by which the tickets of its queues come; None: all
         self.is_announced = False  # the server knows the worker
@@ -79,6 +93,7 @@ class Slots:
         self._shipping = shipping
         self._on_running = on_running
         self._look = look
+        self._exchange = exchange
         self._changed = threading.Condition()
         self._running: dict[Attempt, Running] = {}
         self._taken = set(held)  # running, being claimed or being reported
@@ -156,49 +171,99 @@ class Slots:
     def _slot(self) -> None:
         try:
             self._announced.wait()
-            while not self.stopping:
-                if self._reports.is_in_trouble:
-                    self._abandoned.wait(_RECOVERY)  # whoever cannot tell an end can claim nothing either
-                    continue
+            claimed: _Claimed | None = None
+            while claimed is not None or not self.stopping:
                 try:
-                    ticket = self._source.take(self.lanes, self._engines, None)
+                    if claimed is None:
+                        claimed = self._take_one()
+                    if claimed is not None:
+                        claimed = self._serve(claimed)
                 except Exception:
-                    log.exception("No ticket could be taken.")
-                    self._abandoned.wait(1.0)
-                    continue
-                if ticket is None or self.stopping:
-                    return  # what is not claimed is somebody else's, or comes again
-                try:
-                    self._serve(ticket)
-                except Exception:
-                    log.exception("%s: a slot failed; it goes on.", ticket.attempt.uuid)
+                    claimed = None
+                    log.exception("A slot failed; it goes on.")
         finally:
             self._done()
 
-    def _serve(self, ticket: Ticket) -> None:
+    def _take_one(self) -> _Claimed | None:
+        """Wait for a ticket, and claim its attempt; None if that came to nothing."""
+        if self._reports.is_in_trouble:
+            self._abandoned.wait(_RECOVERY)  # whoever cannot tell an end can claim nothing either
+            return None
+        try:
+            ticket = self._source.take(self.lanes, self._engines, None)
+        except Exception:
+            log.exception("No ticket could be taken.")
+            self._abandoned.wait(1.0)
+            return None
+        if ticket is None:  # the source is closed
+            self.stop_taking()
+        if ticket is None or self.stopping or not self._accept(ticket):
+            return None  # what is not claimed is somebody else's, or comes again
+        claimed = None
+        try:
+            claimed = self._claim(ticket)
+        finally:
+            if claimed is None:
+                self._release(ticket.attempt)
+        return claimed
+
+    def _accept(self, ticket: Ticket) -> bool:
+        """Whether a ticket is to be claimed; then its attempt counts as taken."""
         with self._changed:
             if ticket.attempt in self._taken:
-                return  # a ticket that came twice
+                return False  # a ticket that came twice
             self._taken.add(ticket.attempt)
-        is_handed_on = False
-        try:
-            if ticket.kind in self._runners and not self._engines.can_run(ticket.kind):
-                self._source.give_back(ticket)  # its engine is away: it waits, here or elsewhere, for one
-                return
-            looks = self._looks
-            claimed = self._claim(ticket)
-            if claimed is not None:
-                end = self._carry_out(*claimed, looks)
-                is_handed_on = True
-                self._reports.report(ticket.attempt, end, partial(self._is_told, ticket.attempt))
-        finally:
-            if not is_handed_on:
-                self._release(ticket.attempt)
+        if ticket.kind in self._runners and not self._engines.can_run(ticket.kind):
+            self._release(ticket.attempt)
+            self._source.give_back(ticket)  # its engine is away: it waits, here or elsewhere, for one
+            return False
+        return True
 
-    def _carry_out(self, job: Job, asked: float, looks: int) -> End:
+    def _serve(self, claimed: _Claimed) -> _Claimed | None:
+        """Run what was claimed, and hand its end on; returns the next one, if that was claimed with it."""
+        attempt = claimed.job.attempt
+        try:
+            end = self._carry_out(claimed)
+        except BaseException:
+            self._release(attempt)
+            raise
+        following: list[_Claimed] = []
+        tell = None if self._exchange is None else partial(self._tell_and_claim, self._exchange, following)
+        self._reports.report(attempt, end, partial(self._is_told, attempt), tell)
+        return following[0] if following else None
+
+    def _tell_and_claim(
+        self,
+        exchange: Exchange,
+        following: list[_Claimed],
+        attempt: Attempt,
+        end: End,
+        on_answer: Callable[[bool | Exception], None],
+    ) -> None:
+        """Report an end; if a ticket waits, its attempt is claimed with that, and added to `following`."""
+        ticket = None if self.stopping else self._source.take(self.lanes, self._engines, 0)
+        if ticket is None or not self._accept(ticket):
+            self._control.finish_soon(attempt, self._worker, end, on_answer)
+            return
+        asked, looks = time.monotonic(), self._looks
+        try:
+            accepted, job = exchange(attempt, self._worker, end, ticket)
+        except Exception as error:  # then neither was done
+            self._release(ticket.attempt)
+            self._source.give_back(ticket)
+            on_answer(error)
+            return
+        if job is None:
+            self._release(ticket.attempt)
+        else:
+            following.append(_Claimed(job, asked, looks))
+        on_answer(accepted)
+
+    def _carry_out(self, claimed: _Claimed) -> End:
         """Run an attempt; from here to its told end it counts as running."""
+        job = claimed.job
         files = None if self._shipping is None else self._shipping.begin(job.attempt)
-        running = Running(job.attempt, job.lease if job.is_retried_when_lost else None, asked, files)
+        running = Running(job.attempt, job.lease if job.is_retried_when_lost else None, claimed.asked, files)
         with self._changed:
             self._running[job.attempt] = running
             self._busy += 1
@@ -207,7 +272,7 @@ class Slots:
             self._on_running(running)
             if kill_at is not None:
                 self._end_stopped(running, kill_at)
-            if looks != self._looks:
+            if claimed.looks != self._looks:
                 self._look()  # who looked meanwhile did not know of this one
             end = self._run(job, running)
             running.is_over = True
@@ -242,19 +307,16 @@ class Slots:
             return replace(end, message=f"{running.why} {end.message}".rstrip())
         return end
 
-    def _claim(self, ticket: Ticket) -> tuple[Job, float] | None:
-        """Claim an attempt; returns the job and when it was asked for.
-
-        A ticket that cannot be claimed for long makes room for others.
-        """
-        delay = _FIRST_DELAY
+    def _claim(self, ticket: Ticket) -> _Claimed | None:
+        """Claim an attempt. A ticket that cannot be claimed for long makes room for others."""
+        delay, looks = _FIRST_DELAY, self._looks
         for left in reversed(range(_CLAIM_TRIES)):
             asked = time.monotonic()
             try:
                 job = self._control.claim(ticket, self._worker)
                 if job is not None and job.lease is not None and time.monotonic() - asked > job.lease / 2:
                     continue  # the answer was long on its way: the server may have given the attempt up since
-                return None if job is None else (job, asked)
+                return None if job is None else _Claimed(job, asked, looks)
             except Exception as error:
                 level = logging.WARNING if left in (0, _CLAIM_TRIES - 1) else logging.DEBUG
                 log.log(level, "%s: could not be claimed (%s more tries): %s", ticket.attempt.uuid, left, error)

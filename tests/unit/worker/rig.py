@@ -89,6 +89,7 @@ class Server:
         self.announced: list[tuple[Any, ...]] = []
         self.holding: list[set[Attempt] | None] = []
         self.left: list[bool] = []
+        self.exchanged: list[tuple[Attempt, Attempt]] = []
         self.orders = Orders()
         self.refusal: Refused | None = None
         self.troubles: dict[str, int] = {}
@@ -187,6 +188,11 @@ class Server:
             answer = error
         on_answer(answer)
 
+    def exchange(self, attempt: Attempt, worker: str, end: End, ticket: Ticket) -> tuple[bool, Job | None]:
+        self.trouble("exchange")
+        self.exchanged.append((attempt, ticket.attempt))
+        return self.finish(attempt, worker, end), self.claim(ticket, worker)
+
     def trouble(self, call: str) -> None:
         if self.troubles.get(call, 0) > 0:
             self.troubles[call] -= 1
@@ -218,6 +224,8 @@ class Rig:
         options = dict[str, Any]({"heartbeat_seconds": 60.0, "control": self.server}) | options
         runners: dict[Kind, Any] = {**make_runners(tools), **options.pop("runners", {})}
         self.server.known = list(runners)
+        if options.pop("exchanges", False):
+            options["exchange"] = self.server.exchange
         said = Announcement(
             worker="rig", queues=options.pop("queues", None), kinds=list(runners), slots=options.pop("slots", 2)
         )

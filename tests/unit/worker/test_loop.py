@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -52,6 +53,42 @@ def test_a_slot_goes_on_while_an_end_is_on_its_way(rig: Rig, monkeypatch: pytest
         answer()
     assert rig.end_of(first).exit_code == rig.end_of(second).exit_code == 0
     until(lambda: rig.worker.running == [])
+
+
+def test_ends_and_the_next_claims_go_together_while_tickets_wait(make_rig: MakeRig) -> None:
+    rig = make_rig(slots=1, exchanges=True, start=False)
+    attempts = [rig.submit("/bin/echo", {"n": number}) for number in range(5)]
+    rig.worker.start()
+    for number, attempt in enumerate(attempts):
+        assert rig.end_of(attempt).exit_code == 0
+        assert rig.folders.of(attempt).stdout.read_text() == f'{{"n": {number}}}\n'
+    assert rig.server.exchanged == list(pairwise(attempts))
+    until(lambda: rig.worker.running == [])
+    later = rig.submit("/bin/true")
+    assert rig.end_of(later).exit_code == 0
+
+
+def test_an_exchange_that_fails_is_done_one_by_one(make_rig: MakeRig) -> None:
+    rig = make_rig(slots=1, exchanges=True, start=False)
+    attempts = [rig.submit("/bin/true") for _ in range(4)]
+    rig.server.troubles = {"exchange": 2}
+    rig.worker.start()
+    for attempt in attempts:
+        assert rig.end_of(attempt).exit_code == 0
+    until(lambda: rig.worker.running == [])
+    assert rig.server.claimed == set(attempts)
+
+
+def test_a_drain_claims_nothing_with_the_last_end(make_rig: MakeRig) -> None:
+    rig = make_rig(slots=1, exchanges=True)
+    first = rig.submit("/bin/sh -c 'echo ready; sleep 1000'")
+    rig.said(first)
+    second = rig.submit("/bin/true")
+    rig.worker.drain()
+    rig.cancel(first)
+    assert rig.end_of(first).reason is Reason.CANCELLED
+    rig.worker.wait()
+    assert second not in rig.server.claimed
 
 
 def test_what_runs_is_in_every_heartbeat(make_rig: MakeRig) -> None:

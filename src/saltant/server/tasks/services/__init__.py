@@ -14,6 +14,7 @@ from saltant.server.tasks.services.ends import (
     terminate_many,
     terminate_matching,
 )
+from saltant.server.tasks.services.exchanges import exchange
 from saltant.server.tasks.services.identity import server_identity
 from saltant.server.tasks.services.labels import relabel
 from saltant.server.tasks.services.many import Batch, TooLong
@@ -46,6 +47,7 @@ __all__ = [
     "clone",
     "delete",
     "differences",
+    "exchange",
     "find_served",
     "finish",
     "finish_many",

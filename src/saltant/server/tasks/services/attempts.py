@@ -39,7 +39,7 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
     accepted: set[Attempt] = set()
     awaited: list[int] = []
     one_by_one = dict(reversed(ends))  # of one told twice, the first counts
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if connection.vendor == "postgresql":
             successful = [(attempt, end) for attempt, end in one_by_one.items() if end.state is State.SUCCESSFUL]
             for attempt, _ in successful:

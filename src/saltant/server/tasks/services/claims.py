@@ -55,7 +55,7 @@ def _claim_unlimited(
         changes.tell(*(attempt.uuid for attempt in rows))
         return rows
     rows = {}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         for attempt in attempts:
             row = statements.claim(queues).one(uuid=attempt.uuid, number=attempt.number, now=now)
             if row is not None:
