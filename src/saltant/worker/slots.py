@@ -229,7 +229,10 @@ class Slots:
             raise
         following: list[_Claimed] = []
         tell = None if self._exchange is None else partial(self._tell_and_claim, self._exchange, following)
-        self._reports.report(attempt, end, partial(self._is_told, attempt), tell)
+        try:
+            self._reports.report(attempt, end, partial(self._is_told, attempt), tell)
+        except Exception:
+            log.exception("%s: its end could not be handed on.", attempt.uuid)
         return following[0] if following else None
 
     def _tell_and_claim(
@@ -241,23 +244,32 @@ class Slots:
         on_answer: Callable[[bool | Exception], None],
     ) -> None:
         """Report an end; if a ticket waits, its attempt is claimed with that, and added to `following`."""
-        ticket = None if self.stopping else self._source.take(self.lanes, self._engines, 0)
-        if ticket is None or not self._accept(ticket):
+        ticket = self._take_waiting()
+        if ticket is None:
             self._control.finish_soon(attempt, self._worker, end, on_answer)
             return
         asked, looks = time.monotonic(), self._looks
         try:
             accepted, job = exchange(attempt, self._worker, end, ticket)
         except Exception as error:  # then neither was done
+            on_answer(error)
             self._release(ticket.attempt)
             self._source.give_back(ticket)
-            on_answer(error)
             return
         if job is None:
             self._release(ticket.attempt)
         else:
             following.append(_Claimed(job, asked, looks))
         on_answer(accepted)
+
+    def _take_waiting(self) -> Ticket | None:
+        """A ticket that waits and is to be claimed. It raises nothing: there is an end to be told."""
+        try:
+            ticket = None if self.stopping else self._source.take(self.lanes, self._engines, 0)
+            return ticket if ticket is not None and self._accept(ticket) else None
+        except Exception:
+            log.exception("No ticket could be taken.")
+            return None
 
     def _carry_out(self, claimed: _Claimed) -> End:
         """Run an attempt; from here to its told end it counts as running."""

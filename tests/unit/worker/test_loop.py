@@ -79,6 +79,23 @@ def test_an_exchange_that_fails_is_done_one_by_one(make_rig: MakeRig) -> None:
     assert rig.server.claimed == set(attempts)
 
 
+def test_an_end_is_told_although_no_ticket_can_be_taken(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make_rig(slots=1, exchanges=True, start=False)
+    take = rig.server.take
+
+    def take_or_fail(queues: object, kinds: object, timeout: float | None) -> object:
+        if timeout == 0:
+            raise OSError("the source is gone")
+        return take(None, list(Kind), timeout)
+
+    monkeypatch.setattr(rig.server, "take", take_or_fail)
+    attempts = [rig.submit("/bin/true") for _ in range(2)]
+    rig.worker.start()
+    for attempt in attempts:
+        assert rig.end_of(attempt).exit_code == 0
+    assert rig.server.exchanged == []
+
+
 def test_a_drain_claims_nothing_with_the_last_end(make_rig: MakeRig) -> None:
     rig = make_rig(slots=1, exchanges=True)
     first = rig.submit("/bin/sh -c 'echo ready; sleep 1000'")
