@@ -127,10 +127,10 @@ def peak() -> int:
     return int(text.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def mounts() -> int:
-    """How many of Apptainer's mounts this process sees: others come and go with Docker's tests."""
-    lines = Path("/proc/self/mountinfo").read_text().lower().splitlines()
-    return sum(any(word in line for word in ("apptainer", "singularity", ".sif")) for line in lines)
+def mounts() -> set[tuple[str, str]]:
+    """What this process sees mounted, and where. Other tests mount small disks meanwhile: they go again."""
+    lines = [line.split(" ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return {(words[0], words[4]) for words in lines}
 
 
 def processes_with(mark: str) -> list[int]:

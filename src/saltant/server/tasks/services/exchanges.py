@@ -12,6 +12,7 @@ def exchange(attempt: Attempt, worker: str, end: End, ticket: Ticket) -> tuple[b
 
     Each commit waits for the disk: with jobs in line, a worker in the server's own process waits half as often.
     """
+    # Theirs are no savepoints in this one: what fails in either undoes both.
     with transaction.atomic():
         # The end first: it makes room.
         return finish(attempt, worker, end), claim(ticket, worker)
