@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,19 @@ def signal_all(broker: Service, number: int) -> None:
     while children := {pid for pid, parent in parent_of.items() if parent in parents}:
         for pid in children:
             os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                # Its threads stop one after another: one that still runs could deliver what another does not confirm.
+                wait_for(partial(_stands, pid))
         parents = children
+
+
+def _stands(pid: int) -> bool:
+    """Whether all threads of a process are stopped."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):
+            if task.joinpath("stat").read_text().rpartition(")")[2].split()[0] not in "TtZ":
+                return False
+    return True
 
 
 def works(engine: CeleryEngine) -> bool:
