@@ -49,12 +49,17 @@ DEFAULT_PRIORITY = 5
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The hint that an attempt may be claimed. Losing or repeating one does no harm."""
+    """The hint that an attempt may be claimed. Losing or repeating one does no harm.
+
+    Attributes:
+        is_claimed: its attempt is claimed already, for whom it is given to: this one must not be lost.
+    """
 
     attempt: Attempt
     queue: str
     kind: Kind
     priority: int = DEFAULT_PRIORITY
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
+from saltant.engine.embedded import EmbeddedEngine
 from saltant.files import LogChunk, RefusedFile, ResultOffer
 from saltant.jobs import Attempt, End, Job, Ticket
 from saltant.progress import Progress
@@ -14,7 +15,14 @@ from saltant.workers import Announcement, Orders
 
 
 class LocalControl:
-    """Calls the services directly."""
+    """Calls the services directly.
+
+    Args:
+        engine: where the tickets come from.
+    """
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
 
     @cached_property
     def server(self) -> str:
@@ -29,7 +37,7 @@ class LocalControl:
 
     def claim(self, ticket: Ticket, worker: str) -> Job | None:
         """Take the attempt, or None."""
-        return services.claim(ticket, worker)
+        return self._engine.job_of(ticket.attempt) or services.claim(ticket, worker)
 
     def heartbeat(
         self,

@@ -94,8 +94,8 @@ class System:
         engine = EmbeddedEngine()
         dispatch.use(engine)
         changes.send_to(board.post)
-        worker = self._make_worker(folder.path, engine, LocalControl())
-        engine.on_cancel = lambda uuid: worker.look()
+        worker = self._make_worker(folder.path, engine, LocalControl(engine))
+        engine.worker, engine.on_cancel = worker.name, lambda uuid: worker.look()
         lost, waiting = services.recover(), dispatch.publish_waiting()
         if lost or waiting:
             log.info("%d instances wait; %d were running when saltant was stopped hard", waiting, lost)

@@ -197,7 +197,7 @@ class Slots:
             return None
         if ticket is None:  # the source is closed
             self.stop_taking()
-        if ticket is None or self.stopping or not self._accept(ticket):
+        if ticket is None or (self.stopping and not ticket.is_claimed) or not self._accept(ticket):
             return None  # what is not claimed is somebody else's, or comes again
         claimed = None
         try:

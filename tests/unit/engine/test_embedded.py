@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from threading import Thread
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from saltant.engine.embedded import EmbeddedEngine
-from saltant.jobs import Attempt, Kind, Ticket
+from saltant.jobs import Attempt, Job, Kind, Ticket
+from tests.brokers.rig import wait_for
 
 ALL = list(Kind)
 
@@ -65,3 +69,97 @@ def test_a_ticket_given_back_comes_after_the_others() -> None:
     assert taken == first
     engine.give_back(first)
     assert [engine.take(None, ALL, 0) for _ in range(3)] == [second, first, None]
+
+
+def job_of(one: Ticket) -> Job:
+    return Job(one.attempt, one.kind, "/bin/true", {})
+
+
+@contextmanager
+def takers(engine: EmbeddedEngine, count: int, queues: list[str] | None = None) -> Iterator[list[Ticket | None]]:
+    """So many who wait for a ticket each, and what they were given. They are woken at the end."""
+    taken: list[Ticket | None] = []
+    threads = [Thread(target=lambda: taken.append(engine.take(queues, ALL))) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: len(engine._waiting) == count)
+        yield taken
+    finally:
+        engine.close()
+        for thread in threads:
+            thread.join(30)
+
+
+def test_only_a_taker_who_waits_for_it_can_be_reserved() -> None:
+    engine = EmbeddedEngine("w")
+    assert not engine.reserve("a", Kind.EXECUTABLE)
+    with takers(engine, 2, ["a"]):
+        assert not engine.reserve("b", Kind.EXECUTABLE)
+        assert [engine.reserve("a", Kind.EXECUTABLE) for _ in range(3)] == [True, True, False]
+        engine.release()
+        assert engine.reserve("a", Kind.EXECUTABLE)
+    assert not engine.reserve("a", Kind.EXECUTABLE)
+
+
+def test_nobody_is_reserved_where_it_is_not_known_who_claims() -> None:
+    engine = EmbeddedEngine()
+    with takers(engine, 1):
+        assert not engine.reserve("a", Kind.EXECUTABLE)
+
+
+def test_a_reserved_taker_gets_its_ticket_and_no_other() -> None:
+    engine, other, mine = EmbeddedEngine("w"), ticket(), ticket()
+    with takers(engine, 1) as taken:
+        assert engine.reserve("a", Kind.EXECUTABLE)
+        engine.publish(other)
+        assert engine.hand(mine, job_of(mine))
+        wait_for(lambda: taken)
+        assert taken == [replace(mine, is_claimed=True)]
+        assert engine.job_of(mine.attempt) == job_of(mine)
+        assert engine.job_of(mine.attempt) is None
+        assert engine.take(None, ALL, 0) == other
+
+
+def test_a_released_taker_takes_what_came_meanwhile() -> None:
+    engine, other = EmbeddedEngine("w"), ticket()
+    with takers(engine, 1) as taken:
+        assert engine.reserve("a", Kind.EXECUTABLE)
+        engine.publish(other)
+        engine.release()
+        wait_for(lambda: taken)
+        assert taken == [other]
+
+
+def test_a_claimed_ticket_is_for_who_waits_and_not_for_who_looks() -> None:
+    engine, mine = EmbeddedEngine("w"), ticket()
+    with takers(engine, 1) as taken:
+        assert engine.reserve("a", Kind.EXECUTABLE)
+        with engine._changed:  # nobody else is woken before this look
+            engine.hand(mine, job_of(mine))
+            assert engine.take(None, ALL, 0) is None
+        wait_for(lambda: taken)
+
+
+def test_a_claimed_ticket_is_given_out_though_a_close_follows_and_refused_after_it() -> None:
+    engine, first, second = EmbeddedEngine("w"), ticket(), ticket()
+    with takers(engine, 2) as taken:
+        assert engine.reserve("a", Kind.EXECUTABLE)
+        assert engine.reserve("a", Kind.EXECUTABLE)
+        with engine._changed:
+            assert engine.hand(first, job_of(first))
+            engine.close()
+        assert not engine.hand(second, job_of(second))
+    assert sorted(taken, key=bool) == [None, replace(first, is_claimed=True)]
+    assert engine.job_of(second.attempt) is None
+
+
+def test_a_cancel_before_the_job_is_taken_is_said_again_when_it_is() -> None:
+    engine, mine, heard = EmbeddedEngine("w"), ticket(), list[UUID]()
+    engine.on_cancel = heard.append
+    with takers(engine, 1):
+        assert engine.reserve("a", Kind.EXECUTABLE)
+        assert engine.hand(mine, job_of(mine))
+        engine.cancel(mine.attempt.uuid)
+        assert engine.job_of(mine.attempt) is not None
+    assert heard == [mine.attempt.uuid] * 2

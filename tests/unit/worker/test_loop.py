@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from saltant.jobs import Attempt, Kind
+from saltant.jobs import Attempt, Kind, Ticket
 from saltant.reasons import Reason
 from saltant.worker.running import Running
 from tests.unit.worker.rig import Rig, alive, is_running, until
@@ -106,6 +108,24 @@ def test_a_drain_claims_nothing_with_the_last_end(make_rig: MakeRig) -> None:
     assert rig.end_of(first).reason is Reason.CANCELLED
     rig.worker.wait()
     assert second not in rig.server.claimed
+
+
+def test_what_was_claimed_with_its_ticket_is_run_though_a_drain_came(
+    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig(slots=1, start=False)
+    take = rig.server.take
+
+    def take_and_drain(*wanted: Any) -> Ticket | None:
+        ticket = take(*wanted)
+        rig.worker.drain()
+        return None if ticket is None else replace(ticket, is_claimed=True)
+
+    monkeypatch.setattr(rig.server, "take", take_and_drain)
+    attempt = rig.submit("/bin/echo done")
+    rig.worker.start()
+    rig.worker.wait()
+    assert rig.server.ends[attempt].exit_code == 0
 
 
 def test_what_runs_is_in_every_heartbeat(make_rig: MakeRig) -> None:

@@ -33,7 +33,7 @@ class BirthView(ResourceView):
     def born(self, request: Request, make: Callable[[], TaskInstance]) -> HttpResponse:
         """Make an instance, and answer with it as it was saved: by now it may have ended."""
         try:
-            with transaction.atomic():
+            with services.claimed_at_once(), transaction.atomic():
                 instance = make()
                 representation = self.resource.representation(request.version)
                 [body] = representation.encode([representation.row_of(instance)])

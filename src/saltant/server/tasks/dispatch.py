@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from saltant.engine import Engine, EngineUnavailable
+from saltant.engine.embedded import EmbeddedEngine
 from saltant.jobs import Attempt, Kind, Ticket
 from saltant.server.tasks import changes
 from saltant.server.tasks.courier import Courier
@@ -47,6 +48,17 @@ def engine() -> Engine:
 def birth_state() -> State:
     """The state in which an instance is stored: one that commits into a lossless engine is published by that alone."""
     return State.PUBLISHED if _engine is not None and _engine.is_lossless else State.CREATED
+
+
+def reserve(instance: TaskInstance, lane: str) -> EmbeddedEngine | None:
+    """The engine of this process, if it has reserved a taker who waits for just such an instance.
+
+    Only executables: an engine of containers may go away before the taker has looked.
+    """
+    engine = _engine
+    if isinstance(engine, EmbeddedEngine) and instance.kind == Kind.EXECUTABLE:
+        return engine if engine.reserve(lane, Kind.EXECUTABLE) else None
+    return None
 
 
 def publish(instance: TaskInstance, lane: str, stored: State) -> bool:

@@ -4,6 +4,7 @@ from saltant.server.tasks.arguments import Refused
 from saltant.server.tasks.services.after import After
 from saltant.server.tasks.services.archive import InUse, check_addable, delete, set_archived
 from saltant.server.tasks.services.attempts import finish, finish_many
+from saltant.server.tasks.services.births import claimed_at_once
 from saltant.server.tasks.services.claims import claim, claim_many
 from saltant.server.tasks.services.ends import (
     Conflict,
@@ -44,6 +45,7 @@ __all__ = [
     "check_schedule",
     "claim",
     "claim_many",
+    "claimed_at_once",
     "clone",
     "delete",
     "differences",

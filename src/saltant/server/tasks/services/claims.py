@@ -24,6 +24,24 @@ def claim(ticket: Ticket, worker: str) -> Job | None:
     return claim_many([ticket], worker)[0]
 
 
+def claim_unlimited(attempt: Attempt, worker: str) -> Job | None:
+    """What `claim` does, for an attempt to which no limit may apply; None: leave it to a claim."""
+    rows = _claim_unlimited([attempt], worker, None, timezone.now())
+    return _job(attempt, rows[attempt]) if rows else None
+
+
+def unclaim(attempt: Attempt, worker: str) -> None:
+    """Give an attempt back that `worker` has claimed and never begun. One that was cancelled meanwhile stays."""
+    with transaction.atomic():
+        mine = TaskInstance.objects.filter(
+            uuid=attempt.uuid, attempt=attempt.number, state=State.RUNNING, datetime_cancelled=None
+        )
+        leases = TaskAttempt.objects.filter(instance__in=mine, number=attempt.number, worker=worker)
+        if leases.filter(lease_expires__isnull=False, datetime_started=None).delete()[0]:
+            mine.update(state=State.PUBLISHED, datetime_changed=timezone.now())
+            changes.tell(attempt.uuid)
+
+
 def claim_many(tickets: Iterable[Ticket], worker: str, queues: Collection[int] | None = None) -> list[Job | None]:
     """Claim several at once; `queues` are the ids of those that the caller may claim from, None: all.
 

@@ -19,6 +19,7 @@ from saltant.server.tasks.schedule_models import Schedule
 from saltant.server.tasks.services import statements
 from saltant.server.tasks.services.after import After, Links, check_after
 from saltant.server.tasks.services.archive import archived_holder, check_in_use
+from saltant.server.tasks.services.births import claim_at_birth
 from saltant.server.tasks.services.insertion import insert
 from saltant.server.tasks.services.labels import save_labels
 from saltant.server.tasks.services.pins import allows, refusal
@@ -151,6 +152,8 @@ def hand_over(instances: Sequence[TaskInstance]) -> None:
     # What waits for others is sent when they have ended, what no worker may take when its queue is resumed.
     waits = dispatch.sends_again()
     ready = [each for each in instances if not (each.waits_for or (waits and each.task_queue.paused))]
+    if len(ready) == 1 and claim_at_birth(ready[0], ready[0].task_queue.lane):
+        ready = []
     if ready:
         transaction.on_commit(partial(dispatch.publish_many, ready, State(ready[0].state)))
     for instance in instances:
