@@ -32,10 +32,12 @@ class Network:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="chaos-network", daemon=True)
         self._thread.start()
+        self._ways: list[Way] = []
 
     def way_to(self, port: int) -> "Way":
         """A new way to a port of this machine."""
         way = Way(self, port)
+        self._ways.append(way)
         way.mend()
         return way
 
@@ -45,9 +47,19 @@ class Network:
         done.result(BOUND)
 
     def close(self) -> None:
-        """End the thread; the ways end with it."""
+        """End the thread, and the ways with it."""
+        self.do(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(BOUND)
+        self._loop.close()
+
+    async def _close(self) -> None:
+        for way in self._ways:
+            way.end()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 class Way:
@@ -69,15 +81,20 @@ class Way:
         """Let everything through again."""
         self._network.do(self._mend())
 
-    async def _cut(self, how: Cut) -> None:
-        self._back.clear()
-        if how is not Cut.ONE_WAY:
-            self._there.clear()
-        if how is Cut.REFUSED and self._server is not None:
+    def end(self) -> None:
+        """Listen no more, and break all connections. In the network's thread."""
+        if self._server is not None:
             self._server.close()
             self._server = None
             for writer in self._writers:
                 writer.transport.abort()
+
+    async def _cut(self, how: Cut) -> None:
+        self._back.clear()
+        if how is not Cut.ONE_WAY:
+            self._there.clear()
+        if how is Cut.REFUSED:
+            self.end()
 
     async def _mend(self) -> None:
         if self._server is None:

@@ -194,6 +194,8 @@ class Container:
         while not self._is_given_up:
             try:
                 has_ended = self._has_ended(patience)
+                # Where a connection broke, and it has ended when the engine is back, nobody saw it end.
+                self.was_away = self.was_away or (has_ended and self._away_since is not None)
                 self._away_since = None
                 if is_whole is None and has_ended:
                     is_whole = time.monotonic() - began < _PROMPT or not self._output.is_in_log
