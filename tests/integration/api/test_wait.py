@@ -1,5 +1,6 @@
 """Waiting for ends: the views, with and without the hub before them. The hub itself: `tests/acceptance`."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -43,9 +44,18 @@ def end(world: World, *instances: Any) -> None:
 
 
 def test_an_unfinished_one_keeps_its_client(owner: Client, world: World, watch: Watch) -> None:
-    answer = look(owner, world, watch)
-    assert answer.json() == owner.get2(f"{PATH}{world.instance.uuid}/").json()
+    assert look(owner, world, watch).status_code == 200
     assert (watch.seconds, watch.kind, list(watch.uuids)) == (20.0, Change.ENDED, [world.instance.uuid.hex])
+    assert watch.answer is not None
+    assert watch.answer(False) is None
+    as_it_is = owner.get2(f"{PATH}{world.instance.uuid}/").json()
+    assert json.loads(watch.answer(True) or "") == as_it_is
+    watch.is_last, watch.seconds = True, None
+    assert look(owner, world, watch).json() == as_it_is
+    assert watch.seconds is None
+    end(world, world.instance)
+    ended = owner.get2(f"{PATH}{world.instance.uuid}/").json()
+    assert json.loads(watch.answer(False) or "") == ended
 
 
 def test_a_finished_one_does_not(owner: Client, world: World, watch: Watch) -> None:

@@ -43,12 +43,12 @@ class Django:
         self.answers = 0
         self.makes_answers = False
 
-    def answer(self) -> str | None:
+    def answer(self, is_last: bool) -> str | None:
         """What a view leaves to be asked for without itself."""
         self.answers += 1
         if self.status != 200:
             raise OSError
-        return None if self.state == "running" else json.dumps({"state": self.state, "made": "anew"})
+        return json.dumps({"state": self.state, "made": "anew"}) if is_last or self.state != "running" else None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.looks += 1
@@ -223,6 +223,21 @@ async def test_a_server_that_stops_lets_everybody_go(django: Django) -> None:
     await asyncio.gather(poll.task, events.task, log.task)
     late = Client(hub, INSTANCE, "wait=300")
     assert await late.status() == 200
+    assert is_empty(hub)
+
+
+@in_a_loop
+async def test_a_server_that_stops_answers_with_what_its_view_left_out(django: Django) -> None:
+    django.makes_answers = True
+    hub = hub_of(django)
+    early = [Client(hub, INSTANCE, "wait=300") for _ in range(2)]
+    await until(lambda: django.looks == 2)
+    hub.board.close()
+    late = Client(hub, INSTANCE, "wait=300")
+    for client in (*early, late):
+        assert await client.status() == 200
+        assert json.loads(await client.part()) == {"state": "running", "made": "anew"}
+    await asyncio.gather(*(client.task for client in (*early, late)))
     assert is_empty(hub)
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -23,6 +23,7 @@ from saltant.server.api.resources import Resource, parse_uuid
 from saltant.server.api.serializers_v2 import ChangeInstanceSerializer, InstanceSerializerV2
 from saltant.server.api.views import DetailView, json_response
 from saltant.server.hub.board import WATCH, Watch
+from saltant.server.prepared import Prepared
 from saltant.server.tasks import services
 from saltant.server.tasks.models import TaskClass, TaskInstance
 from saltant.server.tasks.parts import parts
@@ -118,22 +119,46 @@ class InstanceView(DetailView):
         seconds = _seconds(request.query_params["wait"])
         watch: Watch | None = request.META.get(WATCH)
         if watch is not None:
-            watch.on_end([parse_uuid(name).hex])
-        body = self.resource.body(request.version, name)
-        if watch is not None and seconds > 0 and not _has_ended(body):
-            watch.seconds = seconds
-            watch.answer = partial(_ended, self.resource, request.version, name)
-        return json_response(body)
+            uuid = parse_uuid(name)
+            watch.on_end([uuid.hex])
+            if seconds > 0 and not watch.is_last and not _has_ended(_state_of(uuid, self.resource)):
+                watch.seconds = seconds
+                watch.answer = partial(_answer, self.resource, request.version, name)
+                return json_response("{}")  # nobody gets it
+        return super().get(request, name)
 
 
-def _ended(resource: Resource, version: str, name: str) -> str | None:
-    """The body of an instance; None if it has not ended."""
+_states = Prepared(
+    lambda uuid, task_class: (
+        TaskInstance.objects.filter(uuid=uuid, task_class=task_class).order_by().values_list("state")
+    ),
+    TaskInstance._meta.get_field("uuid"),
+    UUID(int=2**127),
+    (TaskInstance._meta.get_field("task_class"), "sample"),
+)
+
+
+def _state_of(uuid: UUID, resource: Resource) -> str:
+    """The state of an instance: whoever waits needs no more of it until it has ended.
+
+    Raises:
+        NotFound: there is none.
+    """
+    rows = _states.rows(uuid, resource.scope["task_class"])
+    if not rows:
+        raise NotFound
+    state: str = rows[0][0]
+    return state
+
+
+def _answer(resource: Resource, version: str, name: str, is_last: bool) -> str | None:
+    """The body of an instance; None if it has not ended, and this is not the last look."""
     body = resource.body(version, name)
-    return body if _has_ended(body) else None
+    return body if is_last or _has_ended(json.loads(body)["state"]) else None
 
 
-def _has_ended(body: str) -> bool:
-    return State(json.loads(body)["state"]).is_finished
+def _has_ended(state: str) -> bool:
+    return State(state).is_finished
 
 
 class WaitView(APIView):

@@ -98,15 +98,16 @@ class Hub:
                 if gone.done():
                     return None
                 has_news, watch.has_news = watch.has_news, False
-                watch.is_last = loop.time() >= end or self.board.is_closed
-                if self.board.is_closed and not watch.is_of_all:
+                is_closed = self.board.is_closed
+                watch.is_last = loop.time() >= end or is_closed
+                if is_closed and watch.answer is None and not watch.is_of_all:
                     return reply  # it still stands, and there is little time to ask for all of them
                 if has_news and not watch.is_last:
                     await asyncio.sleep(min(len(watch.uuids), 10_000) / GATHERED if len(watch.uuids) > 100 else 0)
-                if has_news and not watch.is_last and watch.answer is not None:
+                if (is_closed or (has_news and not watch.is_last)) and watch.answer is not None:
                     with suppress(Exception):  # the view tells what is wrong
                         async with self._news:
-                            answer = await self._bridge.run(partial(_in_database, watch.answer))
+                            answer = await self._bridge.run(partial(_in_database, partial(watch.answer, is_closed)))
                         if answer is None:
                             continue
                         return reply.with_body(answer.encode())

@@ -18,8 +18,9 @@ class Watch:
 
     Attributes:
         seconds: how long the view says that the client may be kept; None: not at all.
-        answer: makes the body of the answer when there is news, or None if it is nothing to answer with. The view has
-            checked who asks shortly before. None: the view itself is asked again.
+        answer: makes the body of the answer when there is news, or None if it is nothing to answer with; called with
+            whether it is the last look, which any body answers. The view has checked who asks shortly before, and its
+            own answer says nothing. None: the view itself is asked again.
         is_last: whether the view is to answer with what is, because the time is over.
         state: what the view keeps from one look to the next.
         has_more: whether there is more to tell at once.
@@ -40,7 +41,7 @@ class Watch:
         self.kind: Change | None = None
         self.uuids: Collection[str] = ()
         self.seconds: float | None = None
-        self.answer: Callable[[], str | None] | None = None
+        self.answer: Callable[[bool], str | None] | None = None
         self.is_last = False
         self.state: Any = None
         self.has_more = False
@@ -134,6 +135,7 @@ class Board:
         """A watch, as long as somebody waits. To be used in the loop."""
         self._loop = asyncio.get_running_loop()
         watch = Watch(self)
+        watch.has_news = self.is_closed  # who comes as the server stops is let go at once, as the others were
         self._watches.add(watch)
         try:
             yield watch
