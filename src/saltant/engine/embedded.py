@@ -49,7 +49,7 @@ class EmbeddedEngine:
             if ticket.attempt not in self._pending:
                 self._pending.add(ticket.attempt)
                 heappush(self._lanes[ticket.queue, ticket.kind], (-ticket.priority, next(self._order), ticket))
-                self._changed.notify_all()
+                self._wake()
 
     def cancel(self, uuid: UUID) -> None:
         """Have the worker look at once."""
@@ -73,17 +73,17 @@ class EmbeddedEngine:
         """Let a reserved taker take what comes."""
         with self._changed:
             self._reserved -= 1
-            self._changed.notify_all()
+            self._wake()
 
     def hand(self, ticket: Ticket, job: Job) -> bool:
         """Give a reserved taker a ticket whose attempt is claimed; False: it is too late, nothing is given out more."""
         with self._changed:
             self._reserved -= 1
-            self._changed.notify_all()
             if self._closed:
                 return False
             self._handed.append(replace(ticket, is_claimed=True))
             self._jobs[ticket.attempt] = job
+            self._wake()
             return True
 
     def job_of(self, attempt: Attempt) -> Job | None:
@@ -140,6 +140,13 @@ class EmbeddedEngine:
         """Give out nothing more: every taker gets None."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        """There is one more thing to take. Where all takers want the same, the others would wake for nothing."""
+        if all(wanted == self._waiting[0] for wanted in self._waiting):
+            self._changed.notify()
+        else:
             self._changed.notify_all()
 
     def _has_for(self, queues: Collection[str] | None, kinds: Collection[Kind]) -> bool:

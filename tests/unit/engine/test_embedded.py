@@ -163,3 +163,55 @@ def test_a_cancel_before_the_job_is_taken_is_said_again_when_it_is() -> None:
         engine.cancel(mine.attempt.uuid)
         assert engine.job_of(mine.attempt) is not None
     assert heard == [mine.attempt.uuid] * 2
+
+
+def test_a_ticket_wakes_one_of_the_takers_that_want_the_same() -> None:
+    engine, looks = EmbeddedEngine("w"), list[object]()
+    with takers(engine, 3) as taken:
+        has_for = engine._has_for
+        engine._has_for = lambda *wanted: looks.append(wanted) or has_for(*wanted)  # type: ignore[func-returns-value, method-assign]
+        engine.publish(ticket())
+        wait_for(lambda: taken)
+        assert len(looks) == 1
+
+
+def test_a_ticket_reaches_the_taker_that_wants_it_whoever_waited_first() -> None:
+    engine, mine = EmbeddedEngine("w"), ticket("b")
+    with takers(engine, 1, ["a"]) as others:
+        taken: list[Ticket | None] = []
+        taker = Thread(target=lambda: taken.append(engine.take(["b"], ALL)))
+        taker.start()
+        wait_for(lambda: len(engine._waiting) == 2)
+        engine.publish(mine)
+        taker.join(30)
+        assert (taken, others) == ([mine], [])
+
+
+def test_no_ticket_waits_while_a_taker_does() -> None:
+    engine, taken = EmbeddedEngine("w"), list[Ticket]()
+    makers, each = 3, 400
+
+    def take() -> None:
+        while (one := engine.take(None, ALL)) is not None:
+            taken.append(one)
+
+    def make(number: int) -> None:
+        for turn in range(each):
+            one = ticket()
+            is_reserved = engine.reserve("a", Kind.EXECUTABLE)
+            if is_reserved and (number + turn) % 3:
+                assert engine.hand(one, job_of(one))
+                continue
+            engine.publish(one)
+            if is_reserved:
+                engine.release()
+
+    threads = [Thread(target=take) for _ in range(4)]
+    threads += [Thread(target=make, args=[number]) for number in range(makers)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(taken) == makers * each)
+    engine.close()
+    for thread in threads:
+        thread.join(30)
+    assert not engine._pending
