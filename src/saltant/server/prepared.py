@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, QuerySet
 
 Row = Sequence[Any]
@@ -32,28 +33,27 @@ class Prepared:
 
     def rows(self, *values: Any) -> list[Row]:
         """The rows for `values`."""
-        sql, params, positions, converters, compiler = self.compiled.get(connection.vendor) or self._compile()
+        connection = connections[DEFAULT_DB_ALIAS]
+        compiled = self.compiled.get(connection.vendor)
+        sql, params, positions, converters, compiler = compiled or self._compile(connection)
         # A copy: threads share what is compiled.
         bound = params.copy()
         for position, (field, _), value in zip(positions, self.open, values, strict=True):
-            bound[position] = _prepare(field, value)
+            bound[position] = field.get_db_prep_value(value, connection, prepared=False)
         with connection.cursor() as cursor:
             cursor.execute(sql, bound)
             rows: list[Row] = cursor.fetchall()
         return list(compiler.apply_converters(rows, converters)) if converters else rows
 
-    def _compile(self) -> tuple[str, list[Any], list[int], Any, Any]:
+    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], list[int], Any, Any]:
         compiler: Any = self.build(*(sample for _, sample in self.open)).query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         converters = compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])
-        positions = [_only([param == _prepare(field, sample) for param in params]) for field, sample in self.open]
+        samples = [field.get_db_prep_value(sample, connection, prepared=False) for field, sample in self.open]
+        positions = [_only([param == sample for param in params]) for sample in samples]
         compiled = (sql, list(params), positions, converters, compiler)
         self.compiled[connection.vendor] = compiled
         return compiled
-
-
-def _prepare(field: "Field[Any, Any]", value: Any) -> Any:
-    return field.get_db_prep_value(value, connection, prepared=False)
 
 
 def _only(found: list[bool]) -> int:

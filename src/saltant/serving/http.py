@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import resource
 import socket
@@ -105,6 +106,7 @@ class HttpServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         board.open()
         await super().startup(sockets)
+        gc.freeze()  # what is loaded by now stays: no collection need look at it again
         if self.started:
             self._on_ready()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, QuerySet, TextField
@@ -179,17 +180,30 @@ class Representation:
 
     def row_of(self, thing: Model) -> Row:
         """The row of an object that was just saved, and so has no attempts."""
-        return [_value_of(thing, path) for path in [*(column.path for column in self.columns), *self.extra]]
+        return [value_of(thing) for value_of in self._getters]
+
+    @cached_property
+    def _getters(self) -> list[Callable[[Model], Any]]:
+        """What finds each value of a row in an object."""
+        return [_getter(self.model, path) for path in [*(column.path for column in self.columns), *self.extra]]
 
     def encode(self, rows: Iterable[Row]) -> list[str]:
         """The JSON of each row."""
         rows = list(rows)
         if not rows:
             return []
-        encoders = [self._encoder(column, position, rows) for position, column in enumerate(self.columns)]
+        encoders = [column.encoder for column in self.columns]
+        for position, column in self._found_out:
+            encoders[position] = self._encoder(column, position, rows)
         template = self.template
         # `map` ends with the encoders: the extra columns are left out.
         return [template % tuple(map(_call, encoders, row)) for row in rows]
+
+    @cached_property
+    def _found_out(self) -> list[tuple[int, Column]]:
+        """The columns whose encoders depend on the rows, and where they are."""
+        plain = (None, None)
+        return [(at, each) for at, each in enumerate(self.columns) if (each.ids, each.computed) != plain]
 
     def _encoder(self, column: Column, position: int, rows: Sequence[Row]) -> Encoder:
         if column.ids is not None:
@@ -204,14 +218,20 @@ def _call(encoder: Encoder, value: Any) -> str:
     return encoder(value)
 
 
-def _value_of(thing: Model, path: str) -> Any:
+def _getter(model: type[Model], path: str) -> Callable[[Model], Any]:
+    """What finds the value of a column in an object of `model`."""
     names = path.split("__")
     if names[0] == "current":
-        return None
-    value = reduce(lambda value, name: None if value is None else getattr(value, name), names, thing)
-    if len(names) == 1 and names[0] != "pk" and isinstance(thing._meta.get_field(names[0]), JSONTextField):
-        return json.dumps(value)
-    return value
+        return _nothing
+    if len(names) > 1:
+        return lambda thing: reduce(lambda value, name: None if value is None else getattr(value, name), names, thing)
+    if path != "pk" and isinstance(model._meta.get_field(path), JSONTextField):
+        return lambda thing: json.dumps(getattr(thing, path))
+    return attrgetter(path)
+
+
+def _nothing(thing: Model) -> None:
+    return None
 
 
 def _ids(model: type[Model], relation: IdListField, owners: Sequence[int]) -> Encoder:

@@ -1,5 +1,6 @@
 """The backend: Django imports `DatabaseWrapper` from here."""
 
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -9,6 +10,20 @@ PATIENCE = 30.0
 """Seconds that a transaction waits for its turn; then it is SQLite that says what is wrong."""
 
 _turn = Lock()
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """Puts SQLite's own placeholders into a statement once, and not each time that it is run."""
+
+    def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
+        return _convert(query, None if param_names is None else tuple(param_names))
+
+
+@lru_cache(maxsize=1000)
+def _convert(query: str, param_names: tuple[str, ...] | None) -> str:
+    convert: Any = base.SQLiteCursorWrapper.convert_query
+    converted: str = convert(None, query, param_names=param_names)
+    return converted
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,6 +37,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._has_turn = False
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        return self.connection.cursor(factory=Cursor)
 
     def _start_transaction_under_autocommit(self) -> None:
         self._has_turn = self._has_turn or _turn.acquire(timeout=PATIENCE)

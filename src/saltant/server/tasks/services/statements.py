@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 from saltant.server.accounts.models import User
 from saltant.server.tasks.models import (
@@ -48,31 +50,40 @@ class Statement:
 
     def run(self, **parameters: Any) -> int:
         """Run it; returns how many rows it changed."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, _adapt(parameters))
+        with self._executed(parameters) as cursor:
             return int(cursor.rowcount)
 
     def each(self, every: Iterable[dict[str, Any]]) -> None:
         """Run it once for each of these parameters."""
+        connection = connections[DEFAULT_DB_ALIAS]
         with connection.cursor() as cursor:
-            cursor.executemany(self._sql, [_adapt(parameters) for parameters in every])
+            cursor.executemany(self._sql, [_adapt(parameters, connection) for parameters in every])
 
     def one(self, **parameters: Any) -> Row | None:
         """Run it; returns the row that it gives back, if there is one."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, _adapt(parameters))
+        with self._executed(parameters) as cursor:
             row: Row | None = cursor.fetchone()
             return row
 
     def rows(self, **parameters: Any) -> list[Row]:
         """Run it; returns the rows that it gives back."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, _adapt(parameters))
+        with self._executed(parameters) as cursor:
             rows: list[Row] = cursor.fetchall()
             return rows
 
+    def _executed(self, parameters: dict[str, Any]) -> CursorWrapper:
+        """A cursor that has run it."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        cursor = connection.cursor()
+        try:
+            cursor.execute(self._sql, _adapt(parameters, connection))
+        except BaseException:
+            cursor.close()
+            raise
+        return cursor
 
-def _adapt(parameters: dict[str, Any]) -> dict[str, Any]:
+
+def _adapt(parameters: dict[str, Any], connection: BaseDatabaseWrapper) -> dict[str, Any]:
     """What the database's own driver takes: SQLite knows neither times nor UUIDs."""
     for name, value in parameters.items():
         if isinstance(value, datetime):
