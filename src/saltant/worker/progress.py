@@ -36,10 +36,12 @@ class ProgressFile:
         self._owner = None if run_as is None else run_as.uid
         self._lock = threading.Lock()
         self._seen = b""
+        self._is_there = False
 
     def look(self) -> Progress | None:
         """What it says, if that is something new."""
-        if not os.path.lexists(self._path):
+        self._is_there = os.path.lexists(self._path)
+        if not self._is_there:
             return None
         with self._lock:
             data, is_cut = self._read()
@@ -49,9 +51,10 @@ class ProgressFile:
         return last_progress(data, is_cut=is_cut)
 
     def remove(self) -> None:
-        """It is not needed any more: the job has ended. It is among neither its logs nor its results."""
-        with suppress(OSError):
-            self._path.unlink()
+        """It is not needed any more: the job had ended at the last look. It is among neither its logs nor its results."""
+        if self._is_there:
+            with suppress(OSError):
+                self._path.unlink()
 
     def _read(self) -> tuple[bytes, bool]:
         """Its end, and whether that is not all."""

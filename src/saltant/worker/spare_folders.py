@@ -26,14 +26,15 @@ class SpareFolders:
         self.place = place
         self._owner = (os.geteuid(), None) if run_as is None else (run_as.uid, run_as.gid)
         self._lock = threading.Lock()
-        self._folders: list[Path] = []
+        self._prefix = f"{place}/"
+        self._folders: list[str] = []
 
     def keep(self, folder: Path) -> bool:
         """Take a folder away, if it is as good as new; whether it was. Nobody may use it any more."""
         with suppress(OSError):  # whatever is odd about it is found by who removes it then
             if len(self._folders) < MOST and self._is_like_new(folder):
-                kept = self.place / uuid4().hex
-                folder.rename(kept)
+                kept = f"{self._prefix}{uuid4().hex}"
+                os.rename(folder, kept)  # noqa: PTH104 - a Path's own makes a new one
                 with self._lock:
                     self._folders.append(kept)
                 return True
@@ -46,10 +47,10 @@ class SpareFolders:
                 return False
             kept = self._folders.pop()
         try:
-            kept.rename(folder)
+            os.rename(kept, folder)  # noqa: PTH104
         except OSError:
             with suppress(OSError):
-                kept.rmdir()
+                os.rmdir(kept)  # noqa: PTH106
             return False
         return True
 

@@ -1,10 +1,11 @@
 """The backend: Django imports `DatabaseWrapper` from here."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
 from typing import Any
 
-from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3 import base, operations
 
 PATIENCE = 30.0
 """Seconds that a transaction waits for its turn; then it is SQLite that says what is wrong."""
@@ -26,6 +27,15 @@ def _convert(query: str, param_names: tuple[str, ...] | None) -> str:
     return converted
 
 
+class DatabaseOperations(operations.DatabaseOperations):
+    """Writes times in UTC, as ours are, without asking the time zones what they are there."""
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        if type(value) is datetime and value.tzinfo is UTC:
+            return str(value.replace(tzinfo=None))  # settings.TIME_ZONE is UTC
+        return super().adapt_datetimefield_value(value)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Lets one transaction of this process begin after the other.
 
@@ -33,6 +43,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     load, threads slept for a third of their time. Here the next one is woken. Statements without a transaction, and
     other processes, still wait as SQLite has them.
     """
+
+    ops_class = DatabaseOperations
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,7 +15,7 @@ from saltant.server.tasks.models import TaskInstance
 from saltant.server.tasks.services import sets, statements
 from saltant.server.tasks.services.dependents import settle
 from saltant.server.tasks.services.progress import keep_last_progress
-from saltant.server.tasks.services.room import release_if_held_back
+from saltant.server.tasks.services.room import release_when_committed
 from saltant.states import State
 
 log = logging.getLogger("saltant.attempts")
@@ -54,7 +54,7 @@ def finish_many(ends: Iterable[tuple[Attempt, End]], worker: str) -> list[bool]:
             keep_last_progress({attempt: end for attempt, end in reversed(ends) if attempt in accepted}, now)
             changes.tell(*(attempt.uuid for attempt in accepted), ended=True)
             settle(awaited, now)
-            transaction.on_commit(release_if_held_back)
+            release_when_committed()
     told = []
     for attempt, _ in ends:
         told.append(attempt in accepted)
