@@ -89,7 +89,7 @@ class System:
         from saltant.up.first_start import prepare
 
         # Jobs' threads and requests share the interpreter: at the default 5 ms they wait too long for each other.
-        sys.setswitchinterval(0.0002)
+        sys.setswitchinterval(0.001)
         prepare(folder)
         engine = EmbeddedEngine()
         dispatch.use(engine)
