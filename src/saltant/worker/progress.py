@@ -51,7 +51,7 @@ class ProgressFile:
         return last_progress(data, is_cut=is_cut)
 
     def remove(self) -> None:
-        """It is not needed any more: the job had ended at the last look. It is among neither its logs nor its results."""
+        """It is not needed any more: its job had ended at the last look. It is neither a log nor a result."""
         if self._is_there:
             with suppress(OSError):
                 self._path.unlink()
