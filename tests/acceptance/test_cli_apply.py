@@ -60,7 +60,7 @@ APPLY = ("apply", "-f", "saltant.yaml")
 
 def test_the_example_of_the_document(run: Run, site: Up) -> None:
     shown = run(*APPLY, "--dry-run", text=EXAMPLE)
-    assert (shown.returncode, shown.stderr) == (0, "4 to create; nothing was done.\n")
+    assert (shown.returncode, shown.stderr) == (0, "5 to create; nothing was done.\n")
     assert shown.stdout.startswith("--- /dev/null\n+++ saltant.yaml/executable_task_types/count-words\n@@")
     assert "+    container_image: registry.example.org/align:3.2\n" in shown.stdout
     assert "\x1b" not in shown.stdout
@@ -68,13 +68,21 @@ def test_the_example_of_the_document(run: Run, site: Up) -> None:
 
     done = run(*APPLY, "--yes")
     assert (done.returncode, done.stdout) == (0, shown.stdout)
-    order = ["executable task type 'count-words'", "container task type 'align'", "task whitelist", "task queue"]
+    order = [
+        "executable task type 'count-words'",
+        "container task type 'align'",
+        "task whitelist",
+        "task queue",
+        "schedule",
+    ]
     assert [line.startswith(f"Created {what}") for line, what in zip(done.stderr.splitlines(), order, strict=True)]
     queue = site.client.task_queues.get(name="genetics")
     whitelist = site.client.task_whitelists.get(name="genetics")
     words = site.client.executable_task_types.get(name="count-words")
     assert (queue.whitelists, queue.max_running) == ([whitelist.id], 8)
     assert (whitelist.whitelisted_executable_task_types, words.timeout, words.memory) == ([words.id], 600, 2**30)
+    nightly = site.client.schedules.get(name="count-every-night")
+    assert (nightly.task_type, nightly.task_queue, nightly.timezone) == (words.id, queue.id, "Europe/Berlin")
 
     again = run(*APPLY)
     assert (again.returncode, again.stdout) == (0, "Nothing to do: the server is as the file says.\n")
@@ -126,6 +134,62 @@ task_queues:
 """
 
 
+SCHEDULES = """
+executable_task_types: {clocked: {command_to_run: "true"}}
+container_task_types: {boxed: {command_to_run: "true", container_image: a, container_type: docker}}
+task_whitelists: {clock: {executable_task_types: [clocked], container_task_types: [boxed]}}
+task_queues: {clock: {whitelists: [clock]}}
+schedules:
+  hourly:
+    executable_task_type: clocked
+    task_queue: clock
+    cron: "0  * * * *"
+    overlap: wait
+    arguments: {n: 1.0}
+    labels: {by: clock}
+    limits: {timeout: 600, max_attempts: 2}
+"""
+
+
+def test_schedules(run: Run, site: Up) -> None:
+    done = run(*APPLY, "--yes", text=SCHEDULES)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("Created schedule 'hourly'.\n")
+    made = site.client.schedules.get(name="hourly")
+    assert (made.cron, made.overlap, made.arguments, made.labels) == ("0 * * * *", "wait", {"n": 1.0}, {"by": "clock"})
+    assert made.limits == {"timeout": 600, "max_attempts": 2}
+    assert made.next_time is not None
+    assert run(*APPLY, text=SCHEDULES).stdout == "Nothing to do: the server is as the file says.\n"
+
+    changed = SCHEDULES.replace("executable_task_type: clocked", "container_task_type: boxed").replace("wait", "skip")
+    done = run(*APPLY, "--yes", text=changed)
+    assert (done.returncode, done.stderr) == (0, "Changed schedule 'hourly'.\n")
+    made.sync()
+    boxed = site.client.container_task_types.get(name="boxed")
+    assert (made.task_type, made.task_class, made.overlap) == (boxed.id, "container", "skip")
+    site.client.schedules.pause(made.id)
+    assert run(*APPLY, text=changed).stdout.startswith("Nothing to do"), "what the file does not say stays"
+
+    exported = json.loads(run("export", "--json").stdout)
+    assert exported["schedules"]["hourly"] == {
+        "container_task_type": "boxed",
+        "task_queue": "clock",
+        "cron": "0 * * * *",
+        "arguments": {"n": 1.0},
+        "labels": {"by": "clock"},
+        "limits": {"timeout": 600, "max_attempts": 2},
+        "active": False,
+    }
+    made.delete()
+    run("export", "-o", "saltant.yaml")
+    assert run(*APPLY).stdout.startswith("Nothing to do")
+
+    refused = run(*APPLY, "--yes", text=SCHEDULES.replace("0  * * * *", "0 0 30 2 *"))
+    assert refused.returncode == 5
+    assert refused.stderr.startswith("Error: schedule 'hourly' failed. ")
+    assert "there is no such day" in refused.stderr
+
+
 def test_mistakes_are_told_with_their_lines(run: Run, site: Up) -> None:
     done = run(*APPLY, "--yes", text=MISTAKES)
     assert done.returncode == 2
@@ -147,6 +211,27 @@ def test_mistakes_are_told_with_their_lines(run: Run, site: Up) -> None:
         "saltant.yaml:4: executable task type 'late' is new and needs command_to_run.",
     ]
     assert not site.client.task_queues.list({"name": "late"})
+    clocks = """
+executable_task_types: {late: {command_to_run: "true"}}
+schedules:
+  one: {cron: 5, labels: {n: 1}}
+  two:
+    executable_task_type: late
+    container_task_type: late
+"""
+    assert run(*APPLY, "--yes", text=clocks).stderr.removeprefix("Error: ").splitlines() == [
+        "saltant.yaml:4: cron of schedule 'one' must be text: put it in quotes.",
+        "saltant.yaml:4: labels of schedule 'one' must be names with texts (put numbers and words such as yes in"
+        " quotes).",
+        "saltant.yaml:7: schedule 'two' has both executable_task_type and container_task_type.",
+    ]
+    clocks = "schedules:\n  one: {overlap: skip}\n  two: {executable_task_type: lat, task_queue: defalt, cron: x}\n"
+    assert run(*APPLY, "--yes", text=clocks).stderr.removeprefix("Error: ").splitlines() == [
+        "saltant.yaml:2: schedule 'one' is new and needs executable_task_type or container_task_type and task_queue and"
+        " cron.",
+        "saltant.yaml:3: There is no executable task type 'lat'. Describe it here, or make it first.",
+        "saltant.yaml:3: There is no task queue 'defalt'. Did you mean 'default'?",
+    ]
 
 
 @pytest.mark.parametrize(

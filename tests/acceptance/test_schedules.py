@@ -57,6 +57,38 @@ def test_a_schedule_runs_when_its_time_comes(up: Site, tmp_path: Path) -> None:
     schedule.delete()
 
 
+def test_a_change_says_what_it_changes(up: Site, tmp_path: Path) -> None:
+    shell, schedules = Shell(up, tmp_path), up.client.schedules
+    task_type, queue = up.executable("echo", required_arguments=["word"]), up.client.task_queues.get(name="default")
+    name = f"schedule-{uuid.uuid4()}"
+    made = schedules.create(
+        name, task_type.id, queue.id, "0 0 1 1 *", {"word": "a", "n": 1}, labels={"by": "clock"}, overlap="wait"
+    )
+    change = ("schedule", "change", name)
+    shown = json.loads(shell.prints(*change, "word=b", "--cron", "0 0 2 1 *", "--label", "of=b", "--json"))
+    assert (shown["arguments"], shown["labels"]) == ({"word": "b", "n": 1}, {"by": "clock", "of": "b"})
+    assert (shown["cron"], shown["overlap"], shown["next_time"][5:10]) == ("0 0 2 1 *", "wait", "01-02")
+    other = up.executable("true")
+    shell.prints(*change, "--args", "{}", "--type", other.name, "--queue", "default", "--timezone", "Asia/Tokyo")
+    made.sync()
+    assert (made.arguments, made.task_type, made.timezone) == ({}, other.id, "Asia/Tokyo")
+    shell.prints(*change, "--overlap", "allow", "--instance-name", "i", "--description", "d")
+    assert (made.sync().overlap, made.instance_name, made.description) == ("allow", "i", "d")
+    assert shell.prints(*change, "--description", "", "-q") == f"{name}\n"
+    assert made.sync().description == ""
+    for words, code, told in (
+        ((), 2, "Say what to change"),
+        (("--cron", "never"), 5, "Write five fields"),
+        (("--queue", "nowhere"), 3, "There is no task queue 'nowhere'"),
+        (("--type", task_type.name), 5, "word"),
+        (("--label", "x"), 2, "write --label KEY=VALUE"),
+    ):
+        done = shell.run(*change, *words)
+        assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert shell.run("schedule", "change", f"{name}-none", "--overlap", "skip").returncode == 3
+    made.delete()
+
+
 def test_the_sdk(up: Site) -> None:
     schedules = up.client.schedules
     task_type, queue = up.executable("true"), up.client.task_queues.get(name="default")

@@ -1,4 +1,4 @@
-"""`saltant apply` and `saltant export`: types, whitelists and queues kept in a file."""
+"""`saltant apply` and `saltant export`: types, whitelists, queues and schedules kept in a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def apply(context: Context, path: str, dry_run: bool, yes: bool) -> None:
-    """Make types, whitelists and queues as a file describes them.
+    """Make types, whitelists, queues and schedules as a file describes them.
 
     What differs is shown first. What the file does not name stays as it is, and so does every key that it does not
     say. Once more changes nothing.
@@ -60,11 +60,11 @@ def apply(context: Context, path: str, dry_run: bool, yes: bool) -> None:
     multiple=True,
     metavar="NAME",
     shell_complete=complete.types,
-    help="A task type to write, of either class; more than once for more. Whitelists and queues are left out then.",
+    help="A task type to write, of either class; more than once for more. All else is left out then.",
 )
 @click.option("-o", "--output", "path", metavar="FILE", help="Where to write; stdout by default.")
 def export(context: Context, names: tuple[str, ...], path: str | None) -> None:
-    """Write types, whitelists and queues as `saltant apply` reads them.
+    """Write types, whitelists, queues and schedules as `saltant apply` reads them.
 
     What is as it would be by default is left out. With --json it is the same as one object.
     """
@@ -76,6 +76,8 @@ def export(context: Context, names: tuple[str, ...], path: str | None) -> None:
     sections = (EXECUTABLES, CONTAINERS) if names else tuple(SECTIONS)
     made: dict[str, dict[str, Any]] = {}
     for section in sections:
+        if SECTIONS[section].since > present.version:  # it is known by now: the others come first
+            continue
         for name, held in sorted(present.section(section).items()):
             if not names or name in names:
                 made.setdefault(section, {})[name] = unusual(section, held.said)

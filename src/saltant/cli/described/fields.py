@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from saltant.jobs import Network, PullPolicy
 from saltant.reasons import RetryOn
+from saltant.schedules import Overlap
 
 
 class Wrong(Exception):
@@ -60,6 +61,26 @@ def values(value: object) -> object:
     return value
 
 
+def texts(value: object) -> object:
+    if not isinstance(value, dict) or not all(isinstance(each, str) for pair in value.items() for each in pair):
+        raise Wrong("must be names with texts (put numbers and words such as yes in quotes)")
+    return value
+
+
+def cron(value: object) -> object:
+    return " ".join(str(text(value)).split())
+
+
+def limits(value: object) -> object:
+    found = values(value)
+    return {name: whole(limit) for name, limit in found.items()} if isinstance(found, dict) else found
+
+
+def whole(value: object) -> object:
+    """A number as people write it: 600, where the server has 600.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def or_null(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
@@ -83,6 +104,7 @@ class Key:
         needed: whether a new thing has to say it.
         since: the version of the API that has it.
         refers: the section whose names it lists.
+        is_one: whether it is one name, and not a list of them.
         field: the API's name for it; its own if empty.
     """
 
@@ -91,7 +113,14 @@ class Key:
     needed: bool = False
     since: int = 1
     refers: str = ""
+    is_one: bool = False
     field: str = ""
+
+    def named(self, value: Any) -> list[str]:
+        """The names that a value refers to."""
+        if not self.refers or value is None:
+            return []
+        return [value] if self.is_one else value
 
     def same(self, one: object, other: object) -> bool:
         """Whether two values mean the same to the server."""
@@ -112,11 +141,15 @@ class Section:
     Attributes:
         manager: the client's attribute that acts on them; the section has its name.
         thing: what one of them is called.
+        one_of: keys of which a new thing needs one. No thing has two of them.
+        since: the version of the API that has such things.
     """
 
     manager: str
     thing: str
     keys: Mapping[str, Key]
+    one_of: Sequence[str] = ()
+    since: int = 1
 
 
 LIMITS = {
@@ -146,11 +179,12 @@ TYPE = {
     "required_arguments": Key(names, []),
     "required_arguments_default_values": Key(values, {}),
 }
-EXECUTABLES, CONTAINERS, WHITELISTS, QUEUES = (
+EXECUTABLES, CONTAINERS, WHITELISTS, QUEUES, SCHEDULES = (
     "executable_task_types",
     "container_task_types",
     "task_whitelists",
     "task_queues",
+    "schedules",
 )
 SECTIONS = {
     EXECUTABLES: Section(
@@ -190,6 +224,26 @@ SECTIONS = {
             "paused": Key(boolean, False, since=2),
             "max_running": Key(or_null(integer), since=2),
         },
+    ),
+    SCHEDULES: Section(
+        SCHEDULES,
+        "schedule",
+        {
+            "description": Key(text, ""),
+            "executable_task_type": Key(text, refers=EXECUTABLES, is_one=True, field="task_type"),
+            "container_task_type": Key(text, refers=CONTAINERS, is_one=True, field="task_type"),
+            "task_queue": Key(text, needed=True, refers=QUEUES, is_one=True),
+            "cron": Key(cron, needed=True),
+            "timezone": Key(text, "UTC"),
+            "overlap": Key(one_of(*(each.value for each in Overlap)), Overlap.SKIP.value),
+            "arguments": Key(values, {}),
+            "instance_name": Key(text, ""),
+            "labels": Key(texts, {}),
+            "limits": Key(limits, {}),
+            "active": Key(boolean, True),
+        },
+        one_of=("executable_task_type", "container_task_type"),
+        since=2,
     ),
 }
 """In the order in which they are made: what others refer to comes first."""

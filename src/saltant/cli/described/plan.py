@@ -68,7 +68,8 @@ def carry_out(step: Step, present: Present) -> list[str]:
     sent: dict[str, Any] = {}
     for key, value in step.new.items():
         about = section.keys[key]
-        sent[about.field or key] = present.ids(about.refers, value) if about.refers else value
+        ids = present.ids(about.refers, about.named(value)) if about.refers else []
+        sent[about.field or key] = value if not about.refers else ids[0] if about.is_one else ids
     if step.held is None:
         made = manager._create({"name": step.thing.name, **sent})
         present.remember(step.thing.section, step.thing.name, made.id)
@@ -110,7 +111,8 @@ def _step(thing: Thing, present: Present) -> Step | None:
             f"The server at {present.client.base_api_url} speaks version {present.version} of the API, which has no"
             f" {late[0]}: take it out of {SECTIONS[thing.section].thing} {thing.name!r}."
         )
-    said = {key: sorted(set(value)) if keys[key].refers else value for key, value in thing.said.items()}
+    lists = {key for key in thing.said if keys[key].refers and not keys[key].is_one}
+    said = {key: sorted(set(value)) if key in lists else value for key, value in thing.said.items()}
     if held is None:
         return Step(thing, None, {}, said)
     new = {key: value for key, value in said.items() if not keys[key].same(value, held.said[key])}
@@ -121,17 +123,23 @@ def _mistakes(things: Iterable[Thing], steps: Iterable[Step], present: Present) 
     described = {(thing.section, thing.name) for thing in things}
     for step in steps:
         thing, keys = step.thing, SECTIONS[step.thing.section].keys
-        missing = [key for key, about in keys.items() if about.needed and key not in thing.said]
-        if step.held is None and missing:
+        if step.held is None and (missing := _missing(thing)):
             yield thing.lines[""], f"{step.title} is new and needs {' and '.join(missing)}."
         for key in step.new:
-            if not (section := keys[key].refers):
-                continue
-            for name in step.new[key]:
+            section = keys[key].refers
+            for name in keys[key].named(step.new[key]):
                 if (section, name) not in described and name not in present.section(section):
                     near = get_close_matches(name, present.section(section), n=1)
                     hint = f"Did you mean {near[0]!r}?" if near else "Describe it here, or make it first."
                     yield thing.lines[key], f"There is no {SECTIONS[section].thing} {name!r}. {hint}"
+
+
+def _missing(thing: Thing) -> list[str]:
+    """What a new thing would have to say, and does not."""
+    section = SECTIONS[thing.section]
+    missing = [key for key, about in section.keys.items() if about.needed and key not in thing.said]
+    chosen = [key for key in section.one_of if key in thing.said]
+    return missing if chosen or not section.one_of else [" or ".join(section.one_of), *missing]
 
 
 def _check_owners(steps: Iterable[Step], present: Present) -> None:

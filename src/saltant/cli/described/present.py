@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from saltant.cli.described.fields import SECTIONS, Section
+from saltant.cli.described.fields import SECTIONS, Section, limits, whole
 
 if TYPE_CHECKING:
     from saltant.client import Client
@@ -60,11 +60,17 @@ class Present:
         for key, about in section.keys.items():
             if about.since > self.version:
                 continue
-            value = getattr(model, about.field or key)
-            if isinstance(value, float) and value.is_integer():
-                value = int(value)  # as people write it
-            said[key] = self._names(about.refers, value) if about.refers else value
+            value: Any = whole(getattr(model, about.field or key))
+            if key == "limits":
+                value = limits(value)
+            if about.refers:
+                value = self._name(about.refers, value) if about.is_one else self._names(about.refers, value)
+            said[key] = value
         return Held(model.id, model.name, model.user, said)
+
+    def _name(self, section: str, id_: int) -> str | None:
+        """The name of one; None if it is of another section."""
+        return next((held.name for held in self.section(section).values() if held.id == id_), None)
 
     def _names(self, section: str, ids: list[int]) -> list[str]:
         known = {held.id: held.name for held in self.section(section).values()}

@@ -113,6 +113,9 @@ class _Reader:
                 self.mistakes.append((at, f"{key} of {section.thing} {name!r} {error}."))
             except (ValueError, OverflowError):  # a date that is none, a number of too many digits
                 self.mistakes.append((at, f"{key} of {section.thing} {name!r} is a date or a number that is none."))
+        both = [key for key in section.one_of if key in thing.said]
+        if len(both) > 1:
+            self.mistakes.append((thing.lines[both[-1]], f"{section.thing} {name!r} has both {' and '.join(both)}."))
         return thing
 
     def mapping(self, loader: yaml.SafeLoader, node: yaml.Node, wanted: str) -> dict[str, tuple[int, yaml.Node]]:

@@ -36,7 +36,9 @@ def unusual(section: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """What of a thing is not as it would be by default."""
     keys = SECTIONS[section].keys
     return {
-        key: value for key, value in said.items() if keys[key].needed or not keys[key].same(value, keys[key].default)
+        key: value
+        for key, value in said.items()
+        if not keys[key].same(value, keys[key].default) or (keys[key].needed and not keys[key].refers)
     }
 
 

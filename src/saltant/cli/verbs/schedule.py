@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -96,6 +97,51 @@ def create(
         context.output.line(f"{made.name} runs next {times.in_zone(made.next_time, made.timezone)}.")
 
 
+@client_command(epilog="Example: saltant schedule change nightly seed=2 --cron '0 3 * * *'")
+@named
+@click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--cron", metavar="'M H D M W'", help="Minute, hour, day of month, month and day of week.")
+@click.option("--timezone", metavar="ZONE", help="The time zone of --cron.")
+@click.option("--overlap", type=click.Choice([each.value for each in Overlap]), help="As of `saltant schedule create`.")
+@click.option("--args", "text", metavar="JSON|@FILE|-", help="All arguments anew, as a JSON object.")
+@click.option("--type", "task_type", metavar="TYPE", help="Another task type.", shell_complete=complete.types)
+@click.option("--class", "cls", type=click.Choice(resolve.CLASSES), help="Which class of types --type is of.")
+@click.option("--queue", metavar="NAME", help="The queue to run it on.", shell_complete=complete.queues)
+@click.option("--instance-name", help="A name for its instances.")
+@click.option("--description", help="What it is for.")
+@labels_option.giving
+def change(
+    context: Context,
+    name: str,
+    pairs: tuple[str, ...],
+    text: str | None,
+    task_type: str | None,
+    cls: str | None,
+    queue: str | None,
+    labels: tuple[str, ...],
+    **fields: str | None,
+) -> None:
+    """Change a schedule: what is not said stays, and so do single arguments and labels.
+
+    What it has made goes on as it is. A time that is due is not lost unless the clock itself is changed.
+    """
+    given, labelled = read_arguments(pairs, text), labels_option.given(labels)
+    changes: dict[str, Any] = {field: value for field, value in fields.items() if value is not None}
+    if not (changes or pairs or labelled or (text, task_type, queue) != (None, None, None)):
+        raise click.UsageError("Say what to change: --cron, --queue, KEY=VALUE and the like.")
+    client = context.client
+    found = resolve.schedule(client, name)
+    if pairs or text is not None:
+        changes["arguments"] = given if text is not None else {**found.arguments, **given}
+    if labelled:
+        changes["labels"] = {**found.labels, **labelled["labels"]}
+    if task_type is not None:
+        changes["task_type_id"] = resolve.task_type(client, task_type, cls).id
+    if queue is not None:
+        changes["task_queue_id"] = resolve.queue(client, queue).id
+    print_one(context, client.schedules.patch(found.id, **changes))
+
+
 @client_command(epilog="Example: saltant schedule show nightly")
 @named
 def show(context: Context, name: str) -> None:
@@ -141,5 +187,5 @@ def delete(context: Context, name: str, yes: bool) -> None:
     context.output.hint(f"Deleted {found.name}.")
 
 
-for command in (create, show, pause, resume, run, delete):
+for command in (create, change, show, pause, resume, run, delete):
     schedule.add_command(command)
