@@ -59,6 +59,28 @@ def test_run_prints_the_uuid_and_follow_ends_as_the_job(shell: Shell) -> None:
     assert 'out {"seed": [1, "x"]}' in run.stderr
 
 
+def test_counts(shell: Shell) -> None:
+    for seed, colour in (("1", "red"), ("2", "blue"), ("fail", "red")):
+        shell.run("run", "job", f"seed={seed}", "--label", "of=counts", "--label", f"colour={colour}", "--follow")
+    mine = ("counts", "--label", "of=counts")
+    assert shell.prints(*mine) == "successful\t2\nfailed\t1\n"
+    groups = ("--by", "type", "--by", "queue", "--by", "user", "--by", "label:colour", "--by", "label:none")
+    assert shell.prints(*mine, *groups) == "job\tdefault\tadmin\tred\t\t2\njob\tdefault\tadmin\tblue\t\t1\n"
+    assert shell.run(*mine, *groups).stderr == "3 in all.\n"
+    assert json.loads(shell.prints(*mine, "--all", "--state", "failed", "--by", "label:colour", "--json")) == [
+        {"label:colour": "red", "count": 1}
+    ]
+    nothing = shell.run(*mine, "--state", "terminated")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "0 in all.\n")
+    wrong = shell.run("counts", "--by", "label:")
+    assert (wrong.returncode, "'label:' is none of state, type, queue, user and label:KEY." in wrong.stderr) == (
+        2,
+        True,
+    )
+    assert shell.run("counts", "--by", "label:a b").returncode == 5
+    assert shell.run("counts", "--queue", "nowhere").returncode == 3
+
+
 def test_exec_gives_the_command_its_words(shell: Shell, lab: Up) -> None:
     code = "import json, sys; print(json.dumps(sys.argv[1:]))"
     words = ["a  b", "$HOME", "${PATH}x$", "it's", '"', "\\n", "", "*", "|", "é", "--queue", "-f"]

@@ -15,7 +15,7 @@ from saltant.cli.verbs.instances import COLUMNS, Names, Row, rows
 
 if TYPE_CHECKING:
     from saltant.cli.common import Context
-    from saltant.cli.verbs.ps import Query
+    from saltant.cli.verbs.query import Query
     from saltant.models.base_task_instance import BaseTaskInstance
 
 PACE = 1.0
