@@ -43,7 +43,7 @@ class Attempt:
     number: int
 
     def __hash__(self) -> int:
-        return hash(self.uuid.int)  # some dozens a job: a dataclass's own takes three times as long
+        return hash(self.uuid.int)  # some dozens a job: a dataclass's own takes longer
 
 
 DEFAULT_PRIORITY = 5

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Field, QuerySet
 
 Row = Sequence[Any]
@@ -33,19 +32,20 @@ class Prepared:
 
     def rows(self, *values: Any) -> list[Row]:
         """The rows for `values`."""
-        connection = connections[DEFAULT_DB_ALIAS]
-        compiled = self.compiled.get(connection.vendor)
-        sql, params, positions, converters, compiler = compiled or self._compile(connection)
+        own = connections[DEFAULT_DB_ALIAS]
+        compiled = self.compiled.get(own.vendor)
+        sql, params, positions, converters, compiler = compiled or self._compile()
         # A copy: threads share what is compiled.
         bound = params.copy()
         for position, (field, _), value in zip(positions, self.open, values, strict=True):
-            bound[position] = field.get_db_prep_value(value, connection, prepared=False)
-        with connection.cursor() as cursor:
+            bound[position] = field.get_db_prep_value(value, own, prepared=False)
+        with own.cursor() as cursor:
             cursor.execute(sql, bound)
             rows: list[Row] = cursor.fetchall()
         return list(compiler.apply_converters(rows, converters)) if converters else rows
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], list[int], Any, Any]:
+    def _compile(self) -> tuple[str, list[Any], list[int], Any, Any]:
+        # By `connection`, which is each thread's own: all threads share what is compiled.
         compiler: Any = self.build(*(sample for _, sample in self.open)).query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         converters = compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])

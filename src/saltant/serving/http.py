@@ -106,7 +106,7 @@ class HttpServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         board.open()
         await super().startup(sockets)
-        gc.freeze()  # what is loaded by now stays: no collection need look at it again
+        gc.freeze()  # nearly all that there is by now stays: no collection need look at it again
         if self.started:
             self._on_ready()
 

@@ -40,9 +40,9 @@ class ProgressFile:
 
     def look(self) -> Progress | None:
         """What it says, if that is something new."""
-        self._is_there = os.path.lexists(self._path)
-        if not self._is_there:
+        if not os.path.lexists(self._path):
             return None
+        self._is_there = True
         with self._lock:
             data, is_cut = self._read()
             if not data or data == self._seen:
@@ -51,7 +51,7 @@ class ProgressFile:
         return last_progress(data, is_cut=is_cut)
 
     def remove(self) -> None:
-        """It is not needed any more: its job had ended at the last look. It is neither a log nor a result."""
+        """It is not needed any more, if a look has found it. It is neither a log nor a result."""
         if self._is_there:
             with suppress(OSError):
                 self._path.unlink()

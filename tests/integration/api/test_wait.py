@@ -47,15 +47,23 @@ def test_an_unfinished_one_keeps_its_client(owner: Client, world: World, watch: 
     assert look(owner, world, watch).status_code == 200
     assert (watch.seconds, watch.kind, list(watch.uuids)) == (20.0, Change.ENDED, [world.instance.uuid.hex])
     assert watch.answer is not None
-    assert watch.answer(False) is None
+    assert watch.show is not None
+    assert watch.answer() is None
     as_it_is = owner.get2(f"{PATH}{world.instance.uuid}/").json()
-    assert json.loads(watch.answer(True) or "") == as_it_is
+    others = [uuid4().hex, world.container_instance.uuid.hex]
+    shown = watch.show([world.instance.uuid.hex, *others])
+    assert {uuid: json.loads(body) for uuid, body in shown.items()} == {world.instance.uuid.hex: as_it_is}
     watch.is_last, watch.seconds = True, None
     assert look(owner, world, watch).json() == as_it_is
     assert watch.seconds is None
     end(world, world.instance)
-    ended = owner.get2(f"{PATH}{world.instance.uuid}/").json()
-    assert json.loads(watch.answer(False) or "") == ended
+    assert json.loads(watch.answer() or "") == owner.get2(f"{PATH}{world.instance.uuid}/").json()
+
+
+def test_one_of_the_other_class_is_none(owner: Client, world: World, watch: Watch) -> None:
+    path = f"{PATH}{world.container_instance.uuid}/?wait=20"
+    assert owner.get(path, HTTP_ACCEPT=V2, **{WATCH: watch}).status_code == 404
+    assert watch.seconds is None
 
 
 def test_a_finished_one_does_not(owner: Client, world: World, watch: Watch) -> None:

@@ -1,16 +1,19 @@
 """Limits that are counted from leases: of queues, users and workers."""
 
+from datetime import timedelta
 from threading import Thread
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from saltant.jobs import Attempt, End, Kind, Ticket
 from saltant.reasons import Reason
 from saltant.server.accounts.models import User
 from saltant.server.tasks import services, waiting
 from saltant.server.tasks.models import TaskInstance, TaskQueue
+from saltant.server.tasks.services.recovery import fail_unclaimed
 from saltant.workers import Announcement
 from tests.integration.tasks.conftest import Lab
 
@@ -166,7 +169,36 @@ def test_one_that_is_held_back_can_be_terminated(lab: Lab) -> None:
     services.finish(first, "w1", DONE)
     assert lab.ticket() is None
     held.refresh_from_db()
-    assert held.state == "terminated"
+    assert (held.state, held.held_back) == ("terminated", False)
+
+
+def test_one_that_is_held_back_for_too_long_is_not_looked_for_any_more(lab: Lab) -> None:
+    announce()
+    TaskQueue.objects.update(max_running=1)
+    submit(lab)
+    held = submit(lab)
+    assert take(lab) is not None
+    assert take(lab) is None
+    held.refresh_from_db()
+    assert held.held_back
+    TaskInstance.objects.filter(pk=held.pk).update(start_before=timezone.now() - timedelta(seconds=1))
+    assert fail_unclaimed(timezone.now()) == 1
+    held.refresh_from_db()
+    assert (held.state, held.held_back) == ("failed", False)
+
+
+def test_one_whose_limit_is_lifted_is_not_held_back_any_more(lab: Lab) -> None:
+    announce()
+    TaskQueue.objects.update(max_running=1)
+    submit(lab)
+    held = submit(lab)
+    assert take(lab) is not None
+    assert take(lab) is None
+    TaskQueue.objects.update(max_running=None)
+    lab.engine.publish(Ticket(Attempt(held.uuid, 1), lab.queue.lane, Kind.EXECUTABLE))
+    assert take(lab) == Attempt(held.uuid, 1)
+    held.refresh_from_db()
+    assert (held.state, held.held_back) == ("running", False)
 
 
 def test_higher_priorities_go_first(lab: Lab) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from threading import Thread
 from uuid import UUID, uuid4
 
@@ -188,30 +189,41 @@ def test_a_ticket_reaches_the_taker_that_wants_it_whoever_waited_first() -> None
 
 
 def test_no_ticket_waits_while_a_taker_does() -> None:
-    engine, taken = EmbeddedEngine("w"), list[Ticket]()
-    makers, each = 3, 400
+    engine, taken, count = EmbeddedEngine("w"), list[Ticket](), 4
 
     def take() -> None:
         while (one := engine.take(None, ALL)) is not None:
             taken.append(one)
 
-    def make(number: int) -> None:
-        for turn in range(each):
-            one = ticket()
-            is_reserved = engine.reserve("a", Kind.EXECUTABLE)
-            if is_reserved and (number + turn) % 3:
-                assert engine.hand(one, job_of(one))
-                continue
-            engine.publish(one)
-            if is_reserved:
-                engine.release()
+    def make(turn: int) -> None:
+        one = ticket()
+        is_reserved = turn % 3 > 0 and engine.reserve("a", Kind.EXECUTABLE)
+        if is_reserved and turn % 3 == 1:
+            assert engine.hand(one, job_of(one))
+            return
+        engine.publish(one)
+        if is_reserved:
+            engine.release()
 
-    threads = [Thread(target=take) for _ in range(4)]
-    threads += [Thread(target=make, args=[number]) for number in range(makers)]
+    def has(tickets: int) -> bool:
+        return len(taken) == tickets
+
+    threads = [Thread(target=take, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(taken) == makers * each)
-    engine.close()
+    try:
+        made = 0
+        for turn in range(300):
+            wait_for(lambda: len(engine._waiting) == count)
+            burst = [Thread(target=make, args=[turn + number]) for number in range(1 + turn % count)]
+            made += len(burst)
+            for thread in burst:
+                thread.start()
+            for thread in burst:
+                thread.join(30)
+            # Nothing else wakes anybody: who was not woken by these sleeps on.
+            wait_for(partial(has, made))
+    finally:
+        engine.close()
     for thread in threads:
         thread.join(30)
-    assert not engine._pending

@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Coroutine, Iterable
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -42,13 +43,24 @@ class Django:
         self.told: list[bytes] = []
         self.answers = 0
         self.makes_answers = False
+        self.shown = 0
+        self.hold = threading.Event()  # until it is set, `show` takes its time
+        self.hold.set()
 
-    def answer(self, is_last: bool) -> str | None:
+    def answer(self) -> str | None:
         """What a view leaves to be asked for without itself."""
         self.answers += 1
         if self.status != 200:
             raise OSError
-        return json.dumps({"state": self.state, "made": "anew"}) if is_last or self.state != "running" else None
+        return None if self.state == "running" else json.dumps({"state": self.state, "made": "anew"})
+
+    def show(self, uuids: Sequence[str]) -> dict[str, str]:
+        """The same, for several at once, however they are."""
+        self.shown += 1
+        self.hold.wait(30)
+        if self.status != 200:
+            raise OSError
+        return {uuid: json.dumps({"state": self.state, "shown": len(uuids)}) for uuid in uuids}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.looks += 1
@@ -69,7 +81,7 @@ class Django:
         elif watch is not None and self.state == "running":
             watch.on_end([UUID])
             watch.seconds = float(environ["QUERY_STRING"].partition("=")[2])
-            watch.answer = self.answer if self.makes_answers else None
+            watch.answer, watch.show = (self.answer, self.show) if self.makes_answers else (None, None)
         start_response(f"{status} X", [*headers.items(), ("Content-Length", str(len(body)))])
         return [body]
 
@@ -81,6 +93,7 @@ class Client:
         self.said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.left = asyncio.Event()
         self.begun = False
+        self.headers: dict[bytes, bytes] = {}
         scope = {
             "type": "http",
             "method": "GET",
@@ -103,7 +116,9 @@ class Client:
 
     async def status(self) -> int:
         """How the answer begins."""
-        return int((await self.said.get())["status"])
+        message = await self.said.get()
+        self.headers = dict(message["headers"])
+        return int(message["status"])
 
     async def part(self) -> bytes:
         """A part of the answer; b"" is its end."""
@@ -226,19 +241,78 @@ async def test_a_server_that_stops_lets_everybody_go(django: Django) -> None:
     assert is_empty(hub)
 
 
+@pytest.fixture
+def forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks again by themselves."""
+    monkeypatch.setattr(app, "LOOK_AGAIN", 1000.0)
+
+
+@pytest.mark.usefixtures("forever")
 @in_a_loop
-async def test_a_server_that_stops_answers_with_what_its_view_left_out(django: Django) -> None:
+async def test_who_comes_as_the_server_stops_is_let_go_at_once(django: Django) -> None:
+    hub = hub_of(django)
+    hub.board.close()
+    for path, query in ((INSTANCE, "wait=300"), ("/api/events/", ""), (LOG, "follow=true")):
+        late = Client(hub, path, query)
+        assert await late.status() == 200
+        await late.task
+    assert is_empty(hub)
+
+
+@pytest.mark.usefixtures("forever")
+@in_a_loop
+async def test_a_server_that_stops_shows_all_their_instances_at_once(django: Django) -> None:
     django.makes_answers = True
     hub = hub_of(django)
-    early = [Client(hub, INSTANCE, "wait=300") for _ in range(2)]
-    await until(lambda: django.looks == 2)
+    clients = [Client(hub, INSTANCE, "wait=300") for _ in range(300)]
+    await until(lambda: django.looks == 300)
     hub.board.close()
-    late = Client(hub, INSTANCE, "wait=300")
-    for client in (*early, late):
+    for client in clients:
         assert await client.status() == 200
-        assert json.loads(await client.part()) == {"state": "running", "made": "anew"}
-    await asyncio.gather(*(client.task for client in (*early, late)))
+        assert json.loads(await client.part()) == {"state": "running", "shown": 300}
+    late = Client(hub, INSTANCE, "wait=300")
+    assert await late.status() == 200
+    await asyncio.gather(*(client.task for client in (*clients, late)))
+    assert django.shown == 1
     assert is_empty(hub)
+
+
+@pytest.mark.usefixtures("forever")
+@pytest.mark.parametrize("trouble", ["slow", "failing"])
+@in_a_loop
+async def test_a_server_that_stops_without_its_database_says_so(django: Django, trouble: str) -> None:
+    django.makes_answers = True
+    hub = hub_of(django)
+    clients = [Client(hub, INSTANCE, "wait=300") for _ in range(3)]
+    await until(lambda: django.looks == 3)
+    if trouble == "slow":
+        django.hold.clear()
+    else:
+        django.status = 503
+    hub.board.close()
+    for client in clients:
+        assert await client.status() == 503
+        assert client.headers[b"retry-after"] == b"1"
+        assert json.loads(await client.part()) == {"detail": "The server stops. Ask again."}
+        await client.task
+    django.hold.set()
+
+
+@in_a_loop
+async def test_an_answer_after_a_look_that_failed_is_a_success(django: Django) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "LOOK_AGAIN", 0.01)
+        django.makes_answers = True
+        hub = hub_of(django)
+        client = Client(hub, INSTANCE, "wait=300")
+        await until(lambda: django.looks == 1)
+        django.status = 503
+        await until(lambda: django.looks == 2)
+        django.status, django.state = 200, "failed"
+        hub.board.post(Change.ENDED, [UUID])
+        assert await client.status() == 200
+        assert json.loads(await client.part()) == {"state": "failed", "made": "anew"}
+        await client.task
 
 
 @in_a_loop

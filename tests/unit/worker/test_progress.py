@@ -101,6 +101,20 @@ def test_hostile_files(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_what_one_look_has_found_is_removed_though_another_one_began_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p"
+    path.write_text("42")
+    found = ProgressFile(path)
+    assert found.look() == Progress(42.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.path.lexists", lambda path: False)
+        assert found.look() is None
+    found.remove()
+    assert not path.exists()
+
+
 def test_a_container_is_told_a_path_of_its_own(tmp_path: Path) -> None:
     folders = WorkerFolders(tmp_path)
     folders.make()

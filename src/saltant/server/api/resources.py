@@ -1,6 +1,6 @@
 """The API's resources: what each is made of. Views are the same for all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -22,6 +22,7 @@ from saltant.server.api.uuids import read_uuid
 from saltant.server.api.worker_serializers import WorkerSerializer
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
+from saltant.server.tasks.parts import parts
 from saltant.server.tasks.schedule_models import Schedule
 
 SAMPLES = {"id": 2**62, "uuid": UUID(int=2**128 - 1), "username": "\N{BLACK STAR}", "name": "\N{BLACK STAR}"}
@@ -93,6 +94,22 @@ class Resource:
         if not rows:
             raise NotFound
         return self._representations[version].encode(rows)[0]
+
+    def show(self, version: str | None) -> Callable[[Sequence[str]], dict[str, str]]:
+        """What makes the bodies, in `version`, of the instances that there are of some UUIDs; always the same."""
+        return self._shows.get(version or "1") or self._shows["1"]
+
+    @cached_property
+    def _shows(self) -> dict[str, Callable[[Sequence[str]], dict[str, str]]]:
+        return {version: partial(self._bodies_of, each) for version, each in self._representations.items()}
+
+    def _bodies_of(self, representation: Representation, uuids: Sequence[str]) -> dict[str, str]:
+        at = [column.key for column in representation.columns].index("uuid")
+        found: dict[str, str] = {}
+        for some in parts(uuids):
+            rows = list(representation.rows(self.all().filter(uuid__in=some)))
+            found |= zip((row[at].hex for row in rows), representation.encode(rows), strict=True)
+        return found
 
     @cached_property
     def _readers(self) -> dict[str, InstanceReader]:

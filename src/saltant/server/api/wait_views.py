@@ -123,7 +123,8 @@ class InstanceView(DetailView):
             watch.on_end([uuid.hex])
             if seconds > 0 and not watch.is_last and not _has_ended(_state_of(uuid, self.resource)):
                 watch.seconds = seconds
-                watch.answer = partial(_answer, self.resource, request.version, name)
+                watch.answer = partial(_ended, self.resource, request.version, name)
+                watch.show = self.resource.show(request.version)
                 return json_response("{}")  # nobody gets it
         return super().get(request, name)
 
@@ -151,10 +152,10 @@ def _state_of(uuid: UUID, resource: Resource) -> str:
     return state
 
 
-def _answer(resource: Resource, version: str, name: str, is_last: bool) -> str | None:
-    """The body of an instance; None if it has not ended, and this is not the last look."""
+def _ended(resource: Resource, version: str, name: str) -> str | None:
+    """The body of an instance; None if it has not ended."""
     body = resource.body(version, name)
-    return body if is_last or _has_ended(json.loads(body)["state"]) else None
+    return body if _has_ended(json.loads(body)["state"]) else None
 
 
 def _has_ended(state: str) -> bool:

@@ -3,15 +3,16 @@
 import asyncio
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
 from saltant.server.bridge import Bridge, Gone, Receive, Reply, Scope, Send, disconnect, make_environ, send_408
-from saltant.server.hub.board import WATCH, Board, Watch
+from saltant.server.hub.board import WATCH, Board, Show, Watch
 from saltant.server.hub.follow import Follower
 from saltant.server.hub.streams import EventStream
 
@@ -23,6 +24,9 @@ FOR_NEWS, FOR_ROUTINE = 6, 2
 """How many looks may be under way at once. A long line of routine ones must not hold up those that bring news."""
 LARGEST_BODY = 2**20
 """Bytes of a body that is kept while its client waits. Of a larger one, the answer is as if it did not want to wait."""
+PARTING = 0.7
+"""Seconds within which those who wait are answered as the server stops: a little later their connections are cut."""
+STOPPING = b'{"detail":"The server stops. Ask again."}'
 GATHERED = 40_000
 """So many instances in one request cost a second of gathering news before it is looked at."""
 
@@ -41,6 +45,7 @@ class Hub:
         self._bridge = bridge
         self._news = asyncio.Semaphore(FOR_NEWS)
         self._routine = asyncio.Semaphore(FOR_ROUTINE)
+        self._shown: asyncio.Future[dict[Show, Mapping[str, str]]] | None = None  # for all, as the server stops
 
     def find(self, scope: Scope) -> Serve | None:
         """What serves a request; None if it is not the hub's."""
@@ -88,7 +93,7 @@ class Hub:
         """The answer when there is one, or the time is over; None if the client has gone."""
         loop = asyncio.get_running_loop()
         end = loop.time() + (watch.seconds or 0)
-        again = LOOK_AGAIN
+        again, good = LOOK_AGAIN, reply
         gone = asyncio.ensure_future(disconnect(receive))
         gone.add_done_callback(lambda _: watch.wake())
         try:
@@ -98,27 +103,52 @@ class Hub:
                 if gone.done():
                     return None
                 has_news, watch.has_news = watch.has_news, False
-                is_closed = self.board.is_closed
-                watch.is_last = loop.time() >= end or is_closed
-                if is_closed and watch.answer is None and not watch.is_of_all:
-                    return reply  # it still stands, and there is little time to ask for all of them
+                watch.is_last = loop.time() >= end or self.board.is_closed
+                if self.board.is_closed and not watch.is_of_all:
+                    # There is little time to ask for all of them. What the view answered still stands.
+                    return good if watch.show is None else await self._last(watch, watch.show, good)
                 if has_news and not watch.is_last:
                     await asyncio.sleep(min(len(watch.uuids), 10_000) / GATHERED if len(watch.uuids) > 100 else 0)
-                if (is_closed or (has_news and not watch.is_last)) and watch.answer is not None:
+                if has_news and not watch.is_last and watch.answer is not None:
                     with suppress(Exception):  # the view tells what is wrong
                         async with self._news:
-                            answer = await self._bridge.run(partial(_in_database, partial(watch.answer, is_closed)))
+                            answer = await self._bridge.run(partial(_in_database, watch.answer))
                         if answer is None:
                             continue
-                        return reply.with_body(answer.encode())
+                        return good.with_body(answer.encode())
                 watch.seconds = None
                 reply = await self.look(environ, body, is_routine=not (has_news or watch.is_last))
                 failed = reply.status >= 500
                 if watch.is_last or not (failed or (watch.seconds is not None and reply.status < 400)):
                     return reply
+                good = good if failed else reply
                 again = AFTER_FAILURE if failed else LOOK_AGAIN
         finally:
             gone.cancel()
+
+    async def _last(self, watch: Watch, show: Show, good: Reply) -> Reply:
+        """The answer to one of those who are let go as the server stops: their instance as it is."""
+        [uuid] = watch.uuids
+        try:
+            async with asyncio.timeout(PARTING):
+                if self._shown is None:
+                    self._shown = asyncio.ensure_future(self._show_all())
+                bodies = (await asyncio.shield(self._shown)).get(show, {})
+                if uuid not in bodies:  # it has come since
+                    bodies = await self._bridge.run(partial(_in_database, partial(show, [uuid])))
+            return good.with_body(bodies[uuid].encode())
+        except Exception:
+            return replace(good, status=503, headers=[*good.headers, (b"retry-after", b"1")]).with_body(STOPPING)
+
+    async def _show_all(self) -> dict[Show, Mapping[str, str]]:
+        """The bodies for all who wait for one instance each."""
+        wanted: dict[Show, list[str]] = {}
+        for watch in self.board:
+            if watch.show is not None:
+                wanted.setdefault(watch.show, []).extend(watch.uuids)
+        return {
+            show: await self._bridge.run(partial(_in_database, partial(show, uuids))) for show, uuids in wanted.items()
+        }
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a client that is told of changes as they come."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -12,15 +12,19 @@ from saltant.server.tasks.changes import Change
 WATCH = "saltant.watch"
 """Where a request's environment has its watch."""
 
+Show = Callable[[Sequence[str]], Mapping[str, str]]
+"""Makes the bodies of instances, by their UUIDs."""
+
 
 class Watch:
     """What one client waits for. Views fill it in, in their threads; the hub waits on it.
 
     Attributes:
         seconds: how long the view says that the client may be kept; None: not at all.
-        answer: makes the body of the answer when there is news, or None if it is nothing to answer with; called with
-            whether it is the last look, which any body answers. The view has checked who asks shortly before, and its
-            own answer says nothing. None: the view itself is asked again.
+        answer: makes the body of the answer when there is news, or None if it is nothing to answer with. The view has
+            checked who asks shortly before. None: the view itself is asked again.
+        show: makes the bodies of several instances as they are, for all who are let go at once as the server stops.
+            None: what the view answered is a body for that; else it says nothing.
         is_last: whether the view is to answer with what is, because the time is over.
         state: what the view keeps from one look to the next.
         has_more: whether there is more to tell at once.
@@ -30,7 +34,7 @@ class Watch:
 
     __slots__ = (
         *("_board", "_future", "_heard", "_pending"),
-        *("answer", "has_more", "has_news", "is_last", "kind", "seconds", "state", "uuids"),
+        *("answer", "has_more", "has_news", "is_last", "kind", "seconds", "show", "state", "uuids"),
     )
 
     def __init__(self, board: "Board") -> None:
@@ -41,7 +45,8 @@ class Watch:
         self.kind: Change | None = None
         self.uuids: Collection[str] = ()
         self.seconds: float | None = None
-        self.answer: Callable[[bool], str | None] | None = None
+        self.answer: Callable[[], str | None] | None = None
+        self.show: Show | None = None
         self.is_last = False
         self.state: Any = None
         self.has_more = False
@@ -129,6 +134,9 @@ class Board:
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    def __iter__(self) -> Iterator[Watch]:
+        return iter(self._watches)
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:

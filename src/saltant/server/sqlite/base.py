@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base, operations
 
+LONGEST = 10_000
+"""Characters of a statement that is kept: what is longer depends on the data, and hardly comes again."""
 PATIENCE = 30.0
 """Seconds that a transaction waits for its turn; then it is SQLite that says what is wrong."""
 
@@ -17,14 +19,17 @@ class Cursor(base.SQLiteCursorWrapper):
     """Puts SQLite's own placeholders into a statement once, and not each time that it is run."""
 
     def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
-        return _convert(query, None if param_names is None else tuple(param_names))
+        names = None if param_names is None else tuple(param_names)
+        return _convert(query, names) if len(query) > LONGEST else _convert_once(query, names)
 
 
-@lru_cache(maxsize=1000)
 def _convert(query: str, param_names: tuple[str, ...] | None) -> str:
     convert: Any = base.SQLiteCursorWrapper.convert_query
     converted: str = convert(None, query, param_names=param_names)
     return converted
+
+
+_convert_once = lru_cache(maxsize=1000)(_convert)
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -32,7 +37,7 @@ class DatabaseOperations(operations.DatabaseOperations):
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         if type(value) is datetime and value.tzinfo is UTC:
-            return str(value.replace(tzinfo=None))  # settings.TIME_ZONE is UTC
+            return str(value.replace(tzinfo=None))  # what Django writes where a database has no zone of its own
         return super().adapt_datetimefield_value(value)
 
 

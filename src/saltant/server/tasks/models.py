@@ -18,6 +18,7 @@ from saltant.server.tasks.fields import JSONTextField
 from saltant.server.tasks.revision_models import TaskTypeRevision as TaskTypeRevision
 from saltant.server.tasks.revision_models import WhitelistPin as WhitelistPin
 from saltant.server.tasks.schedule_models import Schedule
+from saltant.server.tasks.state_lookups import ENDED_BADLY, UNFINISHED_STATES
 from saltant.server.tasks.tally_models import EndTally as EndTally
 from saltant.states import State
 
@@ -241,7 +242,7 @@ class TaskInstance(OwnedModel, Limits):
             models.Index(
                 fields=["state", "id"],
                 name="instance_unfinished",
-                condition=models.Q(state__in=[state.value for state in State if not state.is_finished]),
+                condition=models.Q(state__in=list(UNFINISHED_STATES)),
             ),
             models.Index(
                 fields=["task_queue", "-priority", "id"],
@@ -262,15 +263,13 @@ class TaskInstance(OwnedModel, Limits):
             models.Index(
                 fields=["schedule"],
                 name="unfinished_of_schedule",
-                condition=models.Q(
-                    schedule__isnull=False, state__in=[state.value for state in State if not state.is_finished]
-                ),
+                condition=models.Q(schedule__isnull=False, state__in=list(UNFINISHED_STATES)),
             ),
             # Ends that are rare among many. What succeeds, which most do, costs nothing here.
             models.Index(
                 fields=["state", "-id"],
                 name="instance_ended_badly",
-                condition=models.Q(state__in=[State.FAILED.value, State.TERMINATED.value]),
+                condition=models.Q(state__in=list(ENDED_BADLY)),
             ),
         ]
 

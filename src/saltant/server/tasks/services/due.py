@@ -3,20 +3,22 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from saltant.server.tasks.services.statements import Statement
+from saltant.server.tasks.services.statements import UNFINISHED, Statement
 
 REPUBLISH_AFTER = timedelta(seconds=5)
 """How long an instance may stay `created` before its ticket is sent again."""
 
 # Each says what the one says that does it: `recovery` and `statements` have these.
-WAITING = "state IN ('created', 'published')"
+WAITING = f"{UNFINISHED} AND state IN ('created', 'published')"
 LOOK = Statement(
     f"""
     SELECT
         EXISTS (
             SELECT 1 FROM {{schedules}} WHERE active AND (next_time <= %(horizon)s OR waiting_since IS NOT NULL)
         ),
-        EXISTS (SELECT 1 FROM {{instances}} WHERE state = 'created' AND datetime_created < %(unsent_since)s),
+        EXISTS (
+            SELECT 1 FROM {{instances}} WHERE {UNFINISHED} AND state = 'created' AND datetime_created < %(unsent_since)s
+        ),
         EXISTS (SELECT 1 FROM {{instances}} WHERE {WAITING} AND start_after <= %(now)s),
         EXISTS (SELECT 1 FROM {{instances}} WHERE held_back),
         EXISTS (SELECT 1 FROM {{instances}} WHERE {WAITING} AND attempt = 1 AND start_before < %(now)s),

@@ -102,6 +102,7 @@ def _ask(instances: Sequence[TaskInstance], user: User) -> list[TaskInstance]:
         "datetime_changed": now,
         "reason": Reason.CANCELLED,
         "message": f"Terminated by {user.username}.",
+        "held_back": False,
     }
     every = {instance.pk: instance for instance in instances}
     mine = TaskInstance.objects.filter(pk__in=every)
@@ -146,6 +147,7 @@ def report(*, instance: TaskInstance, state: State, user: User) -> State:
             "datetime_finished": now,
             "reason": Reason.REPORTED,
             "message": f"Reported {state} by {user.username}.",
+            "held_back": False,
         }
     waiting = mine.filter(state__in=[each for each in before if each in WAITING])
     with transaction.atomic():

@@ -24,6 +24,7 @@ from saltant.server.tasks.models import (
     Worker,
 )
 from saltant.server.tasks.schedule_models import Schedule
+from saltant.server.tasks.state_lookups import UNFINISHED_STATES, written
 
 Row = tuple[Any, ...]
 
@@ -93,6 +94,8 @@ def _adapt(parameters: dict[str, Any], connection: BaseDatabaseWrapper) -> dict[
     return parameters
 
 
+UNFINISHED = written("state", UNFINISHED_STATES)
+"""For SQLite: see `state_lookups`."""
 ALLOWED = Statement(
     """
     SELECT pin.from_revision, pin.to_revision FROM {queue_whitelists} AS held
@@ -126,7 +129,7 @@ def _claim(queues: tuple[int, ...] | None) -> Statement:
     only = "" if queues is None else f"AND task_queue_id IN ({', '.join(map(str, queues)) or 'NULL'})"
     return Statement(
         f"""
-        UPDATE {{instances}} SET state = 'running', start_after = NULL, datetime_changed = %(now)s
+        UPDATE {{instances}} SET state = 'running', start_after = NULL, held_back = FALSE, datetime_changed = %(now)s
         WHERE uuid = %(uuid)s AND attempt = %(number)s AND {CLAIMABLE} {only}
         RETURNING {_CLAIMED}
         """  # noqa: S608 - numbers of ours
@@ -192,12 +195,12 @@ RETRY_INSTANCE = Statement(
     """
 )
 FAIL_UNCLAIMED = Statement(
-    """
-    UPDATE {instances} SET
-        state = 'failed', datetime_finished = %(now)s, datetime_changed = %(now)s,
+    f"""
+    UPDATE {{instances}} SET
+        state = 'failed', datetime_finished = %(now)s, datetime_changed = %(now)s, held_back = FALSE,
         reason = %(reason)s, message = %(message)s
-    WHERE state IN ('created', 'published') AND attempt = 1 AND start_before < %(now)s
+    WHERE {UNFINISHED} AND state IN ('created', 'published') AND attempt = 1 AND start_before < %(now)s
         AND (queue_timeout IS NULL) = %(has_no_time)s
     RETURNING uuid, id, has_dependents
-    """
+    """  # noqa: S608 - words of ours
 )
