@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +17,40 @@ from tests.brokers.rig import Slot, a_ticket, wait_for
 from tests.services import Service
 
 
-def signal_all(broker: Service, number: int) -> None:
-    """Send a signal to the broker and what it started, but not to its guard."""
-    parents = {broker.process.pid} if broker.process else set()
-    stats = {}
+def descendants(broker: Service) -> set[int]:
+    """The broker and what it started, without its guard."""
+    assert broker.process is not None
+    parent_of = {}
     for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has just ended
-            stats[int(place.name)] = place.joinpath("stat").read_text()
-    parent_of = {pid: int(stat.rpartition(")")[2].split()[1]) for pid, stat in stats.items()}
-    while children := {pid for pid, parent in parent_of.items() if parent in parents}:
-        for pid in children:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            parent_of[int(place.name)] = int(place.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+    found: set[int] = set()
+    parents = {broker.process.pid}
+    while parents := {pid for pid, parent in parent_of.items() if parent in parents}:
+        found |= parents
+    return found
+
+
+def signal_all(broker: Service, number: int) -> set[int]:
+    """Send a signal to all of them; returns which they are."""
+    found = descendants(broker)
+    for pid in found:
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
-            if number == signal.SIGSTOP:
-                # Its threads stop one after another: one that still runs could deliver what another does not confirm.
-                wait_for(partial(_stands, pid))
-        parents = children
+    return found
+
+
+def hang(broker: Service) -> None:
+    """Stop it whole, until nothing of it runs: one thread may still deliver what another does not confirm any more."""
+    wait_for(lambda: all(map(_stands, signal_all(broker, signal.SIGSTOP))) and all(map(_stands, descendants(broker))))
+    assert len(descendants(broker)) > 0
 
 
 def _stands(pid: int) -> bool:
-    """Whether all threads of a process are stopped."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(OSError):
-            if task.joinpath("stat").read_text().rpartition(")")[2].split()[0] not in "TtZ":
+    """Whether all threads of a process are stopped, or it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            if task.joinpath("stat").read_text().rpartition(")")[2].split()[0] not in "TtZX":
                 return False
     return True
 
@@ -134,7 +145,7 @@ def test_one_that_hangs_hangs_nobody(engine: CeleryEngine, worker: Any, queue: s
     engine.ping()
     source = worker()
     slot = Slot(source)
-    signal_all(broker, signal.SIGSTOP)
+    hang(broker)
     try:
         for _ in range(2):
             with pytest.raises(EngineUnavailable, match="did not answer"):
