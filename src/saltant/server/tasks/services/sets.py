@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from saltant.jobs import Attempt, End
-from saltant.server.tasks.services.statements import CLAIMABLE, CLAIMED, Statement
+from saltant.server.tasks.services.statements import CLAIMABLE, CLAIMED, RUNS, Statement
 
 CLAIM = Statement(
     f"""
@@ -21,7 +21,7 @@ CLAIM = Statement(
             AND (%(queues)s::bigint[] IS NULL OR task_queue_id = ANY(%(queues)s::bigint[]))
         ORDER BY instance.id FOR UPDATE OF instance SKIP LOCKED
     ), claimed AS (
-        UPDATE {{instances}} AS instance SET state = 'running', start_after = NULL, datetime_changed = %(now)s
+        UPDATE {{instances}} AS instance SET {RUNS}
         FROM mine WHERE instance.id = mine.id
         RETURNING instance.uuid, attempt, {", ".join(f"instance.{column}" for column in CLAIMED)}
     ), begun AS (

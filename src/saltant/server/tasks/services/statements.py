@@ -109,6 +109,8 @@ ALLOWED = Statement(
 CLAIMED = ("id", "kind", "arguments", "snapshot", "timeout", "memory", "cpus", "gpus", "max_attempts", "retry_on")
 """What is told of an instance that was claimed."""
 _CLAIMED = ", ".join(CLAIMED)
+RUNS = "state = 'running', start_after = NULL, held_back = FALSE, datetime_changed = %(now)s"
+"""What a claim makes of an instance."""
 CLAIMABLE = """
     state IN ('created', 'published') AND datetime_cancelled IS NULL AND waits_for = 0
     AND (start_after IS NULL OR start_after <= %(now)s)
@@ -129,7 +131,7 @@ def _claim(queues: tuple[int, ...] | None) -> Statement:
     only = "" if queues is None else f"AND task_queue_id IN ({', '.join(map(str, queues)) or 'NULL'})"
     return Statement(
         f"""
-        UPDATE {{instances}} SET state = 'running', start_after = NULL, held_back = FALSE, datetime_changed = %(now)s
+        UPDATE {{instances}} SET {RUNS}
         WHERE uuid = %(uuid)s AND attempt = %(number)s AND {CLAIMABLE} {only}
         RETURNING {_CLAIMED}
         """  # noqa: S608 - numbers of ours
@@ -143,7 +145,7 @@ def claim(queues: Collection[int] | None) -> Statement:
 
 CLAIM_LIMITED = Statement(
     f"""
-    UPDATE {{instances}} SET state = 'running', start_after = NULL, held_back = FALSE, datetime_changed = %(now)s
+    UPDATE {{instances}} SET {RUNS}
     WHERE id = %(id)s
     RETURNING {_CLAIMED}
     """  # noqa: S608 - names of ours
