@@ -45,3 +45,5 @@ WAITING = (State.CREATED, State.PUBLISHED)
 """The states in which no worker has claimed the instance."""
 
 FINISHED = tuple(state for state in State if state.is_finished)
+
+UNFINISHED = tuple(state for state in State if not state.is_finished)

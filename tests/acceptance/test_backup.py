@@ -254,9 +254,8 @@ def test_a_damaged_database_is_not_backed_up(tmp_path: Path) -> None:
     with Up(data) as up:
         up.stop()
     with closing(sqlite3.connect(data / "saltant.sqlite3")) as database:
-        database.execute(
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        )  # what a quick stop left in the log would be read from there
+        # What a quick stop left in the log would be read from there.
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with (data / "saltant.sqlite3").open("r+b") as file:
         file.seek(8192)
         file.write(os.urandom(40960))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
 
-from saltant.states import State
+from saltant.states import UNFINISHED, State
 
 if TYPE_CHECKING:
     import click
@@ -109,7 +109,7 @@ def instances(client: Client, ctx: click.Context, incomplete: str) -> Offers:
 @_asking
 def unfinished(client: Client, ctx: click.Context, incomplete: str) -> Offers:
     """UUIDs of instances that have not ended, the newest first."""
-    return _newest(client, incomplete, [state for state in State if not state.is_finished])
+    return _newest(client, incomplete, UNFINISHED)
 
 
 @_asking

@@ -158,13 +158,21 @@ def test_leases_are_what_counts(lab: Lab) -> None:
     assert take(lab) == Attempt(waits.uuid, 1)
 
 
-def test_one_that_is_held_back_can_be_terminated(lab: Lab) -> None:
+def hold_one_back(lab: Lab) -> tuple[Attempt, TaskInstance]:
+    """An attempt that runs, and an instance for which its queue has no room meanwhile."""
     announce()
     TaskQueue.objects.update(max_running=1)
-    first_one, held = submit(lab), submit(lab)
-    first = take(lab)
-    assert first == Attempt(first_one.uuid, 1)
+    first, held = submit(lab), submit(lab)
+    running = take(lab)
+    assert running == Attempt(first.uuid, 1)
     assert take(lab) is None
+    held.refresh_from_db()
+    assert held.held_back
+    return running, held
+
+
+def test_one_that_is_held_back_can_be_terminated(lab: Lab) -> None:
+    first, held = hold_one_back(lab)
     services.terminate(instance=held, user=lab.user)
     services.finish(first, "w1", DONE)
     assert lab.ticket() is None
@@ -173,14 +181,7 @@ def test_one_that_is_held_back_can_be_terminated(lab: Lab) -> None:
 
 
 def test_one_that_is_held_back_for_too_long_is_not_looked_for_any_more(lab: Lab) -> None:
-    announce()
-    TaskQueue.objects.update(max_running=1)
-    submit(lab)
-    held = submit(lab)
-    assert take(lab) is not None
-    assert take(lab) is None
-    held.refresh_from_db()
-    assert held.held_back
+    _, held = hold_one_back(lab)
     TaskInstance.objects.filter(pk=held.pk).update(start_before=timezone.now() - timedelta(seconds=1))
     assert fail_unclaimed(timezone.now()) == 1
     held.refresh_from_db()
@@ -188,12 +189,7 @@ def test_one_that_is_held_back_for_too_long_is_not_looked_for_any_more(lab: Lab)
 
 
 def test_one_whose_limit_is_lifted_is_not_held_back_any_more(lab: Lab) -> None:
-    announce()
-    TaskQueue.objects.update(max_running=1)
-    submit(lab)
-    held = submit(lab)
-    assert take(lab) is not None
-    assert take(lab) is None
+    _, held = hold_one_back(lab)
     TaskQueue.objects.update(max_running=None)
     lab.engine.publish(Ticket(Attempt(held.uuid, 1), lab.queue.lane, Kind.EXECUTABLE))
     assert take(lab) == Attempt(held.uuid, 1)

@@ -106,6 +106,7 @@ class Key:
         refers: the section whose names it lists.
         is_one: whether it is one name, and not a list of them.
         field: the API's name for it; its own if empty.
+        as_written: gives a value of the server's as people write it.
     """
 
     check: Check
@@ -115,6 +116,7 @@ class Key:
     refers: str = ""
     is_one: bool = False
     field: str = ""
+    as_written: Check = whole
 
     def named(self, value: Any) -> list[str]:
         """The names that a value refers to."""
@@ -239,7 +241,7 @@ SECTIONS = {
             "arguments": Key(values, {}),
             "instance_name": Key(text, ""),
             "labels": Key(texts, {}),
-            "limits": Key(limits, {}),
+            "limits": Key(limits, {}, as_written=limits),
             "active": Key(boolean, True),
         },
         one_of=("executable_task_type", "container_task_type"),

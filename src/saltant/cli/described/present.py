@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from saltant.cli.described.fields import SECTIONS, Section, limits, whole
+from saltant.cli.described.fields import SECTIONS, Section
 
 if TYPE_CHECKING:
     from saltant.client import Client
@@ -60,9 +60,7 @@ class Present:
         for key, about in section.keys.items():
             if about.since > self.version:
                 continue
-            value: Any = whole(getattr(model, about.field or key))
-            if key == "limits":
-                value = limits(value)
+            value: Any = about.as_written(getattr(model, about.field or key))
             if about.refers:
                 value = self._name(about.refers, value) if about.is_one else self._names(about.refers, value)
             said[key] = value

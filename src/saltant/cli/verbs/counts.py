@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 import click
 
 from saltant.cli.common import Context, client_command
 from saltant.cli.output import Column
-from saltant.cli.verbs.instances import Names, own_name
-from saltant.cli.verbs.query import Query, narrowing
+from saltant.cli.verbs.instances import Names
+from saltant.cli.verbs.query import Asked, Query, narrowing
 
 SERVER_NAMES = {"state": "state", "type": "task_type", "queue": "task_queue", "user": "user"}
 LABEL = "label:"
@@ -37,22 +36,10 @@ def checked(ctx: click.Context, param: click.Parameter, keys: tuple[str, ...]) -
     callback=checked,
     help="state, type, queue, user or label:KEY; may be given more than once.",
 )
-def counts(
-    context: Context,
-    everybodys: bool,
-    user: str | None,
-    states: tuple[str, ...],
-    queue: str | None,
-    task_type: str | None,
-    labels: tuple[str, ...],
-    since: datetime | None,
-    keys: tuple[str, ...],
-) -> None:
+def counts(context: Context, asked: Asked, keys: tuple[str, ...]) -> None:
     """Count task instances of both classes, in groups, the largest first: yours, unless told otherwise."""
     client, output = context.client, context.output
-    if user is None and not everybodys:
-        user = own_name(client)
-    query, names = Query(client, user, states, queue, task_type, since, labels), Names(client)
+    query, names = Query(client, asked), Names(client)
     found: Counter[tuple[Any, ...]] = Counter()
     for manager in query.managers:
         cls = "container" if manager is client.container_task_instances else "executable"

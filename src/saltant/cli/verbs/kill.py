@@ -15,7 +15,7 @@ from saltant.cli.verbs import labels as labels_option
 from saltant.cli.verbs.given import full_uuids
 from saltant.cli.verbs.instances import COLUMNS, Names, rows
 from saltant.exceptions import SaltantError
-from saltant.states import State
+from saltant.states import UNFINISHED
 
 if TYPE_CHECKING:
     from saltant.models.base_task_instance import BaseTaskInstance
@@ -54,7 +54,7 @@ def _kill_labelled(context: Context, labels: tuple[str, ...], yes: bool) -> None
     """End all that have the labels. What comes or goes between the question and the end makes the server refuse."""
     client = context.client
     filters = {"label": [*labels]}
-    unfinished = filters | {"state__in": [state.value for state in State if not state.is_finished]}
+    unfinished = filters | {"state__in": [*UNFINISHED]}
     managers: list[Any] = [client.executable_task_instances, client.container_task_instances]
     counts = [sum(group["count"] for group in manager.counts(filters=unfinished)) for manager in managers]
     if not sum(counts):

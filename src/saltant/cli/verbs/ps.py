@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import islice
 
 import click
 
 from saltant.cli.common import Context, client_command
-from saltant.cli.verbs.instances import COLUMNS, Names, own_name, rows
-from saltant.cli.verbs.query import Query, narrowing
+from saltant.cli.verbs.instances import COLUMNS, Names, rows
+from saltant.cli.verbs.query import Asked, Query, narrowing
 
 LIMIT = 50
 
@@ -20,28 +19,13 @@ LIMIT = 50
     "--limit", type=click.IntRange(min=0), default=LIMIT, show_default=True, help="The newest so many; 0: all."
 )
 @click.option("--watch", "watches", is_flag=True, help="Stay, and show every change.")
-def ps(
-    context: Context,
-    everybodys: bool,
-    user: str | None,
-    states: tuple[str, ...],
-    queue: str | None,
-    task_type: str | None,
-    labels: tuple[str, ...],
-    since: datetime | None,
-    limit: int,
-    watches: bool,
-) -> None:
+def ps(context: Context, asked: Asked, limit: int, watches: bool) -> None:
     """List task instances of both classes, the newest first: yours, unless told otherwise.
 
     With --watch a terminal shows a live table until Ctrl-C; a pipe gets a line for each change, with --json an object
     a line.
     """
-    client = context.client
-    mine = user is None and not everybodys
-    if mine:
-        user = own_name(client)
-    query = Query(client, user, states, queue, task_type, since, labels)
+    query = Query(context.client, asked)
     if watches:
         from saltant.cli.verbs.watching import watch
 
@@ -51,8 +35,8 @@ def ps(
     first = [*islice(found, limit)] if limit else found
     output = context.output
     if isinstance(first, list) and not first:
-        output.hint(no_instances(mine=mine, narrowed=any((states, queue, task_type, labels, since))))
-    output.table(COLUMNS, rows(first, Names(client), drawn=output.is_drawn), ids="uuid")
+        output.hint(no_instances(mine=asked.is_mine, narrowed=asked.is_narrowed))
+    output.table(COLUMNS, rows(first, Names(context.client), drawn=output.is_drawn), ids="uuid")
     if limit and next(found, None) is not None:
         output.hint(f"These are the newest {limit}. --limit 0 shows all.")
 

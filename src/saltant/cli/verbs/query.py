@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from saltant.cli import complete, resolve
 from saltant.cli.verbs import labels as labels_option
-from saltant.states import FINISHED, State
+from saltant.cli.verbs.instances import own_name
+from saltant.states import FINISHED, UNFINISHED, State
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[datetime]
@@ -21,9 +24,7 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType  # older ones of click are not generic
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-GROUPS = {"finished": FINISHED, "unfinished": tuple(state for state in State if not state.is_finished)}
+GROUPS = {"finished": FINISHED, "unfinished": UNFINISHED}
 UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -54,8 +55,38 @@ def completed_states(ctx: click.Context, param: click.Parameter, incomplete: str
     return [*complete.states(ctx, param, incomplete), *groups]
 
 
-def narrowing(command: F) -> F:
-    """The options that say which task instances are meant."""
+@dataclass(frozen=True)
+class Asked:
+    """What the options say."""
+
+    everybodys: bool
+    user: str | None
+    states: tuple[str, ...]
+    queue: str | None
+    task_type: str | None
+    labels: tuple[str, ...]
+    since: datetime | None
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether only those of who asks are meant."""
+        return self.user is None and not self.everybodys
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something else is said than whose."""
+        return any((self.states, self.queue, self.task_type, self.labels, self.since))
+
+
+def narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which task instances are meant: the command gets them as `asked`."""
+
+    @functools.wraps(command)
+    def narrowed(*args: Any, **kwargs: Any) -> Any:
+        asked = Asked(**{each.name: kwargs.pop(each.name) for each in fields(Asked)})
+        return command(*args, asked=asked, **kwargs)
+
+    made: Callable[..., Any] = narrowed
     options = (
         click.option("-a", "--all", "everybodys", is_flag=True, help="Everybody's, not only yours."),
         click.option("--user", metavar="NAME", help="Those of a user.", shell_complete=complete.users),
@@ -75,39 +106,31 @@ def narrowing(command: F) -> F:
         click.option("--since", type=Moment(), help="Those created since then: 30min, 2h, 3d, 2030-01-31."),
     )
     for option in reversed(options):
-        command = option(command)
-    return command
+        made = option(made)
+    return made
 
 
 class Query:
     """Which instances are wanted."""
 
-    def __init__(
-        self,
-        client: Client,
-        user: str | None,
-        states: tuple[str, ...],
-        queue: str | None,
-        task_type: str | None,
-        since: datetime | None,
-        labels: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, client: Client, asked: Asked) -> None:
         self.managers: list[Any] = [client.executable_task_instances, client.container_task_instances]
         self.filters: dict[str, Any] = {}
         """All but that of states, which change."""
+        user = own_name(client) if asked.is_mine else asked.user
         if user is not None:
             self.filters["user__username"] = user
-        if queue is not None:
-            self.filters["task_queue"] = resolve.queue(client, queue).id
-        if task_type is not None:
-            found = resolve.task_type(client, task_type)
+        if asked.queue is not None:
+            self.filters["task_queue"] = resolve.queue(client, asked.queue).id
+        if asked.task_type is not None:
+            found = resolve.task_type(client, asked.task_type)
             self.filters["task_type"] = found.id
             self.managers = [resolve.instances_of(client, found)]
-        if labels:
-            self.filters["label"] = list(labels)
-        if since is not None:
-            self.filters["datetime_created__gte"] = since
-        self.states = {str(State(each)) for name in states for each in GROUPS.get(name, (name,))}
+        if asked.labels:
+            self.filters["label"] = list(asked.labels)
+        if asked.since is not None:
+            self.filters["datetime_created__gte"] = asked.since
+        self.states = {str(State(each)) for name in asked.states for each in GROUPS.get(name, (name,))}
 
     @property
     def all_filters(self) -> dict[str, Any]:

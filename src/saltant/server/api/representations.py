@@ -11,6 +11,7 @@ from functools import cached_property, reduce
 from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from django.db.models import ExpressionWrapper, F, FilteredRelation, Model, Q, QuerySet, TextField
 from rest_framework import serializers
@@ -24,6 +25,7 @@ from saltant.server.tasks import commands, waiting, worker_state
 from saltant.server.tasks.fields import JSONTextField
 from saltant.server.tasks.leases import live_since
 from saltant.server.tasks.models import TaskAttempt, WhitelistPin
+from saltant.server.tasks.parts import parts
 from saltant.states import WAITING, State
 
 Encoder = Callable[[Any], str]
@@ -172,6 +174,15 @@ class Representation:
         if order is None:
             return queryset.order_by(self.order).values_list(*columns)
         return queryset.order_by(*order.expressions(backwards=backwards)).values_list(*columns, *order.columns)
+
+    def by_uuid(self, queryset: QuerySet[Any], uuids: Sequence[UUID]) -> dict[UUID, Row]:
+        """The rows of instances of `queryset`, by their UUIDs: of those that there are."""
+        at = next(position for position, column in enumerate(self.columns) if column.key == "uuid")
+        found: dict[UUID, Row] = {}
+        for some in parts(uuids):
+            rows: QuerySet[Any, Row] = self.rows(queryset.filter(uuid__in=some))
+            found |= {row[at]: row for row in rows}
+        return found
 
     def _stored(self, name: str) -> Any:
         """What `values_list` is given for an extra column: JSON stays text there, too."""

@@ -22,7 +22,6 @@ from saltant.server.api.uuids import read_uuid
 from saltant.server.api.worker_serializers import WorkerSerializer
 from saltant.server.prepared import Prepared
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskQueue, TaskType, TaskWhitelist, Worker
-from saltant.server.tasks.parts import parts
 from saltant.server.tasks.schedule_models import Schedule
 
 SAMPLES = {"id": 2**62, "uuid": UUID(int=2**128 - 1), "username": "\N{BLACK STAR}", "name": "\N{BLACK STAR}"}
@@ -104,12 +103,8 @@ class Resource:
         return {version: partial(self._bodies_of, each) for version, each in self._representations.items()}
 
     def _bodies_of(self, representation: Representation, uuids: Sequence[str]) -> dict[str, str]:
-        at = [column.key for column in representation.columns].index("uuid")
-        found: dict[str, str] = {}
-        for some in parts(uuids):
-            rows = list(representation.rows(self.all().filter(uuid__in=some)))
-            found |= zip((row[at].hex for row in rows), representation.encode(rows), strict=True)
-        return found
+        rows = representation.by_uuid(self.all(), [UUID(uuid) for uuid in uuids])
+        return dict(zip((uuid.hex for uuid in rows), representation.encode(rows.values()), strict=True))
 
     @cached_property
     def _readers(self) -> dict[str, InstanceReader]:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -182,7 +181,9 @@ class WaitView(APIView):
                 watch.still_pending(uuid.hex for uuid in unfinished)
                 return json_response("{}")
         known = {*finished, *unfinished}
-        told = ENDS.encode(_rows(finished[:MOST_FINISHED]))
+        ended = finished[:MOST_FINISHED]
+        rows = ENDS.by_uuid(TaskInstance.objects.all(), ended)
+        told = ENDS.encode(rows[uuid] for uuid in ended if uuid in rows)
         rest = {
             "unfinished": len(unfinished),
             "more": max(0, len(finished) - MOST_FINISHED),
@@ -205,16 +206,6 @@ def _look(uuids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
     # An instance from before ends had times is first.
     finished.sort(key=lambda end: (end[0] is not None, *end))
     return [uuid for _, _, uuid in finished], unfinished
-
-
-def _rows(uuids: Sequence[UUID]) -> list[Any]:
-    """The rows of instances, in the order of `uuids`."""
-    at = next(position for position, column in enumerate(ENDS.columns) if column.key == "uuid")
-    found: dict[UUID, Any] = {}
-    for some in parts(uuids):
-        rows: QuerySet[Any] = ENDS.rows(TaskInstance.objects.filter(uuid__in=some))
-        found |= {row[at]: row for row in rows}
-    return [found[uuid] for uuid in uuids if uuid in found]
 
 
 def _seconds(text: str) -> float:

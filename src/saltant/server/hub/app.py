@@ -1,6 +1,7 @@
 """The requests that the hub serves."""
 
 import asyncio
+import logging
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ GATHERED = 40_000
 
 INSTANCE = re.compile(r"/api/(?:executable|container)taskinstances/[^/]+/?")
 LOG = re.compile(r"/api/(?:executable|container)taskinstances/([^/]+)/logs/.+")
+
+log = logging.getLogger("saltant.hub")
 
 T = TypeVar("T")
 Serve = Callable[[Scope, Receive, Send], Any]
@@ -146,9 +149,14 @@ class Hub:
         for watch in self.board:
             if watch.show is not None:
                 wanted.setdefault(watch.show, []).extend(watch.uuids)
-        return {
-            show: await self._bridge.run(partial(_in_database, partial(show, uuids))) for show, uuids in wanted.items()
-        }
+        try:
+            return {
+                show: await self._bridge.run(partial(_in_database, partial(show, uuids)))
+                for show, uuids in wanted.items()
+            }
+        except Exception as error:
+            log.warning("Those who wait are told to ask again, as their instances could not be read: %s", error)
+            raise
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a client that is told of changes as they come."""

@@ -1,8 +1,9 @@
-"""Lookups of states for which SQLite finds its indexes.
+"""Lookups of states for which the databases find their indexes.
 
 Partial indexes hold the instances of a few states, however many there are of the others. SQLite takes one only where a
-query says what the index says, word for word, and knows nothing of parameters: so a query that asks for some of those
-states says that, too. Without it, whoever looks for what waits reads every instance that ever was.
+query says what the index says, word for word; PostgreSQL keeps one plan of a prepared statement for all its parameters.
+So a query that asks for some of those states says, written out, that it asks for no others. Without it, whoever looks
+for what waits reads every instance that ever was.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,9 +11,9 @@ from typing import Any
 
 from django.db.models import Field, lookups
 
-from saltant.states import State
+from saltant.states import UNFINISHED, State
 
-UNFINISHED_STATES = tuple(state.value for state in State if not state.is_finished)
+UNFINISHED_STATES = tuple(state.value for state in UNFINISHED)
 ENDED_BADLY = (State.FAILED.value, State.TERMINATED.value)
 GROUPS = (UNFINISHED_STATES, ENDED_BADLY)
 """The states of each index."""
@@ -33,18 +34,19 @@ def are_indexed(states: Collection[Any]) -> bool:
 
 
 class _Exact(lookups.Exact):
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, Sequence[Any]]:
-        return _as_sqlite(self, [self.rhs], compiler, connection)
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return _narrowed(self, [self.rhs], super().as_sql(compiler, connection), compiler, connection)
 
 
 class _In(lookups.In):
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, Sequence[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         asked = self.rhs if isinstance(self.rhs, Collection) else [self.rhs]  # which is a query
-        return _as_sqlite(self, asked, compiler, connection)
+        return _narrowed(self, asked, super().as_sql(compiler, connection), compiler, connection)
 
 
-def _as_sqlite(lookup: Any, asked: Collection[Any], compiler: Any, connection: Any) -> tuple[str, Sequence[Any]]:
-    sql, params = lookup.as_sql(compiler, connection)
+def _narrowed(lookup: Any, asked: Collection[Any], made: Any, compiler: Any, connection: Any) -> tuple[str, Any]:
+    """What a lookup made, with its group of states written out."""
+    sql, params = made
     group = _group_of(asked)
     if group is None:
         return sql, params

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError as Wrong
-from django.db.models import BooleanField, F, Q, QuerySet, TextField
-from django.db.models.expressions import ExpressionWrapper, RawSQL
+from django.db.models import F, Q, QuerySet, TextField
+from django.db.models.expressions import ExpressionWrapper
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 
@@ -16,7 +16,6 @@ from saltant.server.api.resources import INSTANCES, Resource
 from saltant.server.api.wait_views import InstanceOfEitherSerializer
 from saltant.server.tasks.arguments import text_flaw
 from saltant.server.tasks.models import TaskClass, TaskInstance, TaskLabel, TaskQueue, TaskType
-from saltant.states import State
 
 EITHER = Resource(
     TaskInstance,
@@ -33,17 +32,6 @@ NEWEST = 5_000
 MOST_FOUND = 1000
 """How many a search finds at most, in each place where it looks."""
 LONGEST_SEARCH = 200
-
-
-def in_states(*states: State) -> RawSQL:
-    """The condition that instances are in some states, written out.
-
-    PostgreSQL keeps one plan of a prepared statement for all values: only what is written out tells it that an index of
-    few rows has all that are wanted.
-    """
-    said = ", ".join(f"'{State(each).value}'" for each in states)
-    condition = f"{TaskInstance._meta.db_table}.state IN ({said})"
-    return RawSQL(condition, (), output_field=BooleanField())  # noqa: S611 - these words are our own
 
 
 def dressed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

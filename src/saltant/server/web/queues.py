@@ -10,10 +10,7 @@ from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskWhitelist, 
 from saltant.server.tasks.services.room import serves
 from saltant.server.tasks.waiting import live_workers
 from saltant.server.tasks.worker_state import NEEDS, state_of
-from saltant.server.web.instances import in_states
-from saltant.states import State
-
-UNFINISHED = [state for state in State if not state.is_finished]
+from saltant.states import UNFINISHED, State
 
 
 def state_word(row: Mapping[str, Any]) -> str:
@@ -26,7 +23,7 @@ def state_word(row: Mapping[str, Any]) -> str:
 def loads(pks: Iterable[int]) -> dict[int, dict[str, int]]:
     """By the ids of queues, how many instances run and wait: one query, in an index of what has not ended."""
     rows = (
-        TaskInstance.objects.filter(in_states(*UNFINISHED), task_queue__in=list(pks))
+        TaskInstance.objects.filter(state__in=UNFINISHED, task_queue__in=list(pks))
         .order_by()
         .values_list("task_queue", "state")
         .annotate(count=Count("pk"))

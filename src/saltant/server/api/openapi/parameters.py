@@ -7,7 +7,8 @@ import django_filters  # type: ignore[import-untyped]
 from saltant.server.api import filter_fields
 from saltant.server.api.cursors import LONGEST as LONGEST_CURSOR
 from saltant.server.api.cursors import MOST
-from saltant.server.api.filters import EVENTS, LabelFilter
+from saltant.server.api.filter_kinds import LabelFilter
+from saltant.server.api.filters import EVENTS
 from saltant.server.api.matching_views import BY, LABEL, MOST_BY
 from saltant.server.api.openapi.words import LOOKUPS
 from saltant.server.api.regexes import MAX_LENGTH

@@ -3,13 +3,12 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from saltant.server.tasks.services.statements import UNFINISHED, Statement
+from saltant.server.tasks.services.statements import UNFINISHED, WAITING, Statement
 
 REPUBLISH_AFTER = timedelta(seconds=5)
 """How long an instance may stay `created` before its ticket is sent again."""
 
 # Each says what the one says that does it: `recovery` and `statements` have these.
-WAITING = f"{UNFINISHED} AND state IN ('created', 'published')"
 LOOK = Statement(
     f"""
     SELECT

@@ -15,7 +15,7 @@ from saltant.server.tasks import changes, dispatch
 from saltant.server.tasks.models import TaskAttempt, TaskInstance
 from saltant.server.tasks.parts import parts
 from saltant.server.tasks.services.dependents import settle
-from saltant.states import WAITING, State
+from saltant.states import UNFINISHED, WAITING, State
 
 
 class Miscounted(Exception):
@@ -67,7 +67,7 @@ def terminate_matching(
     Raises:
         Miscounted: they are more, or fewer.
     """
-    unfinished = instances.filter(state__in=[state for state in State if not state.is_finished]).order_by("pk")
+    unfinished = instances.filter(state__in=UNFINISHED).order_by("pk")
     # Before any lock: a typo must hold up nobody.
     count = unfinished.count()
     if count != expected:

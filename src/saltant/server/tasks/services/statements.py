@@ -95,7 +95,8 @@ def _adapt(parameters: dict[str, Any], connection: BaseDatabaseWrapper) -> dict[
 
 
 UNFINISHED = written("state", UNFINISHED_STATES)
-"""For SQLite: see `state_lookups`."""
+WAITING = f"{UNFINISHED} AND state IN ('created', 'published')"
+"""The first half is for SQLite: see `state_lookups`."""
 ALLOWED = Statement(
     """
     SELECT pin.from_revision, pin.to_revision FROM {queue_whitelists} AS held
@@ -201,7 +202,7 @@ FAIL_UNCLAIMED = Statement(
     UPDATE {{instances}} SET
         state = 'failed', datetime_finished = %(now)s, datetime_changed = %(now)s, held_back = FALSE,
         reason = %(reason)s, message = %(message)s
-    WHERE {UNFINISHED} AND state IN ('created', 'published') AND attempt = 1 AND start_before < %(now)s
+    WHERE {WAITING} AND attempt = 1 AND start_before < %(now)s
         AND (queue_timeout IS NULL) = %(has_no_time)s
     RETURNING uuid, id, has_dependents
     """  # noqa: S608 - words of ours

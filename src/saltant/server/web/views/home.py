@@ -12,11 +12,11 @@ from saltant.server.tasks.models import TaskInstance, TaskQueue, TaskType, Worke
 from saltant.server.tasks.worker_state import WorkerState, rows_in
 from saltant.server.web import zones
 from saltant.server.web.copies import TEACH
-from saltant.server.web.instances import EITHER, dressed, in_states
+from saltant.server.web.instances import EITHER, dressed
 from saltant.server.web.over_time import SPANS, ends_over, span_of, times_of_types
 from saltant.server.web.views.base import Page
 from saltant.server.web.workers import slots_of_workers
-from saltant.states import State
+from saltant.states import UNFINISHED, State
 
 FEW = 8
 """How many instances each list shows."""
@@ -86,7 +86,7 @@ def shown(most: int, *states: State) -> list[dict[str, Any]]:
     representation = EITHER.representation("2")
     found: list[dict[str, Any]] = []
     for state in states:
-        rows = representation.rows(EITHER.all().filter(in_states(state)), EITHER.ordered(""))[: most - len(found)]
+        rows = representation.rows(EITHER.all().filter(state=state), EITHER.ordered(""))[: most - len(found)]
         found += [json.loads(each) for each in representation.encode(rows)]
     return found
 
@@ -102,9 +102,8 @@ def reasons(waiting: list[dict[str, Any]]) -> list[tuple[str, int]]:
 
 def by_place() -> dict[str, list[dict[str, Any]]]:
     """How many instances run and wait, for each queue and for each type. Those that have ended are not looked at."""
-    unfinished = [state for state in State if not state.is_finished]
     rows = (
-        TaskInstance.objects.filter(in_states(*unfinished))
+        TaskInstance.objects.filter(state__in=UNFINISHED)
         .order_by()
         .values_list("task_queue", "task_type", "state")
         .annotate(count=Count("pk"))

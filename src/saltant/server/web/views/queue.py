@@ -15,7 +15,7 @@ from saltant.server.api.resources import QUEUES
 from saltant.server.tasks.models import TaskQueue, WhitelistPin
 from saltant.server.tasks.waiting import live_workers
 from saltant.server.web.copies import root_of, use_queue
-from saltant.server.web.instances import EITHER, in_states
+from saltant.server.web.instances import EITHER
 from saltant.server.web.instances import dressed as dressed_instances
 from saltant.server.web.queues import loads, state_of_worker, state_word, workers_of
 from saltant.server.web.views.base import Page
@@ -86,6 +86,6 @@ class QueueView(Page):
 def latest(queue: TaskQueue, *states: State) -> list[dict[str, Any]]:
     """The newest instances of a queue in some states that have no end yet: an index has only these."""
     representation = EITHER.representation("2")
-    rows = EITHER.all().filter(in_states(*states), task_queue=queue.pk)
+    rows = EITHER.all().filter(state__in=states, task_queue=queue.pk)
     found = representation.encode(representation.rows(rows, EITHER.ordered(""))[:FEW])
     return dressed_instances([json.loads(each) for each in found])
