@@ -3,21 +3,13 @@
 Both databases have the same shares of states, types, queues and labels. Quote the ratios; 1.5 is the most they may be.
 """
 
-import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests start the same services
+from in_turn import answer, compare
 
-from tests.services import PostgreSQL
-
-FEW, MANY = 1_000, 1_000_000
 ROUNDS = 60
 INSTANCES = """
     INSERT INTO tasks_taskinstance (
@@ -47,25 +39,8 @@ LABELS = """
 
 def main() -> None:
     """Fill both, measure both in turn, and print the table."""
-    with tempfile.TemporaryDirectory(prefix="saltant-bench-") as folder, PostgreSQL() as server:
-        small, big = (run(server.new_database(), rows, folder) for rows in (FEW, MANY))
-    print(f"{'list of one page, the median':<42}{FEW:>12,}{MANY:>12,}{'ratio':>8}")
-    for name, seconds in small.items():
-        print(f"{name:<42}{seconds * 1e3:>9.2f} ms{big[name] * 1e3:>9.2f} ms{big[name] / seconds:>8.2f}")
-
-
-def run(database_url: str, rows: int, folder: str, script: str = __file__) -> dict[str, float]:
-    """Measure in a process of its own: Django knows one database."""
-    environ = {
-        **os.environ,
-        "SALTANT_DATABASE_URL": database_url,
-        "SALTANT_HOME": folder,
-        "DJANGO_SETTINGS_MODULE": "saltant.server.settings",
-        "SALTANT_LOG_LEVEL": "error",
-    }
-    told = subprocess.run([sys.executable, script, str(rows)], env=environ, check=True, stdout=subprocess.PIPE)
-    measured: dict[str, float] = json.loads(told.stdout.splitlines()[-1])
-    return measured
+    with tempfile.TemporaryDirectory(prefix="saltant-bench-") as folder:
+        compare(__file__, folder, "list of one page, the median", ROUNDS)
 
 
 def fill(rows: int) -> tuple[Any, list[Any], list[Any]]:
@@ -96,8 +71,8 @@ def fill(rows: int) -> tuple[Any, list[Any], list[Any]]:
     return user, queues, types
 
 
-def measure(rows: int) -> dict[str, float]:
-    """The median time of each list."""
+def measure(rows: int) -> None:
+    """Take the time of each list as often as it is asked for."""
     user, queues, types = fill(rows)
     from rest_framework.test import APIClient
 
@@ -136,17 +111,20 @@ def measure(rows: int) -> dict[str, float]:
         "task_type": types[3].pk,
         "cursor": first["next"].split("cursor=")[1].split("&")[0],
     }
-    times: dict[str, list[float]] = {name: [] for name in queries}
-    for _ in range(ROUNDS):
+
+    def take() -> dict[str, float]:
+        times = {}
         for name, query in queries.items():
             started = time.perf_counter()
             page(query)
-            times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(each) for name, each in times.items()}
+            times[name] = time.perf_counter() - started
+        return times
+
+    answer(take)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]))))
+        measure(int(sys.argv[1]))
     else:
         main()

@@ -5,10 +5,8 @@ all that a browser loads to show a first page, not compressed; 150 kB is the mos
 a server process needs for pages that are open and live while nothing happens; 5% is the most that it may be.
 """
 
-import json
 import os
 import re
-import statistics
 import sys
 import tempfile
 import time
@@ -16,13 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests start the same services
-
-from lists import FEW, MANY, fill, run
+from in_turn import answer, compare
+from lists import fill
 
 from tests.acceptance.system import Up
 from tests.pages.world import PASSWORD, root_of, saltant, session_of
-from tests.services import PostgreSQL
 
 ROUNDS = 30
 OPEN = 200
@@ -43,11 +39,7 @@ ENTRIES = """
 def main() -> None:
     """Measure, and print the tables."""
     with tempfile.TemporaryDirectory(prefix="saltant-bench-") as folder:
-        with PostgreSQL() as server:
-            small, big = (run(server.new_database(), rows, folder, __file__) for rows in (FEW, MANY))
-        print(f"{'page, the median':<42}{FEW:>12,}{MANY:>12,}{'ratio':>8}")
-        for name, seconds in small.items():
-            print(f"{name:<42}{seconds * 1e3:>9.2f} ms{big[name] * 1e3:>9.2f} ms{big[name] / seconds:>8.2f}")
+        compare(__file__, folder, "page, the median", ROUNDS)
         print()
         with Up(Path(folder) / "up", "--concurrency", "1") as site:
             saltant(site, "user", "password", "admin", "--password-file", "-", stdin=PASSWORD)
@@ -57,8 +49,8 @@ def main() -> None:
             print(f"{OPEN} live pages at rest: {busy:.2%} of a core; none: {idle:.2%}")
 
 
-def measure(rows: int) -> dict[str, float]:
-    """The median time of each page."""
+def measure(rows: int) -> None:
+    """Take the time of each page as often as it is asked for."""
     user, queues, types = fill(rows)
     from django.db import connection
     from django.test import Client
@@ -108,15 +100,18 @@ def measure(rows: int) -> dict[str, float]:
         "audit log, of one thing": "/audit?object=n17",
         "audit log, a day of it": f"/audit?before={middle.datetime_created:%Y-%m-%dT%H:%M:%S}",
     }
-    times: dict[str, list[float]] = {name: [] for name in pages}
-    for _ in range(ROUNDS):
+
+    def take() -> dict[str, float]:
+        times = {}
         for name, path in pages.items():
             started = time.perf_counter()
-            answer = client.get(path)
-            times[name].append(time.perf_counter() - started)
-            if answer.status_code != 200:
-                sys.exit(f"{path}: {answer.status_code}")
-    return {name: statistics.median(each) for name, each in times.items()}
+            answered = client.get(path)
+            times[name] = time.perf_counter() - started
+            if answered.status_code != 200:
+                sys.exit(f"{path}: {answered.status_code}")
+        return times
+
+    answer(take)
 
 
 def at_rest(site: Up) -> tuple[float, float]:
@@ -169,6 +164,6 @@ def used_by(pid: int) -> float:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]))))
+        measure(int(sys.argv[1]))
     else:
         main()
