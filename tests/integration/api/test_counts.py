@@ -8,12 +8,6 @@ from saltant.server.tasks.models import TaskClass, TaskInstance
 from tests.integration.conftest import World
 
 
-@pytest.fixture(autouse=True)
-def forget() -> None:
-    """Begin without knowledge."""
-    counts._counted.clear()
-
-
 def check() -> None:
     """What is told is what is there."""
     for task_class in TaskClass:
