@@ -1,10 +1,12 @@
 """A named cast, and a small world that belongs to some of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from saltant.server.accounts.models import Role, User
 from saltant.server.accounts.tokens import create_token
@@ -55,6 +57,22 @@ class Cast:
     def __getitem__(self, name: str) -> Client:
         client: Client = getattr(self, name)
         return client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_for_once() -> Iterator[None]:
+    """Each client has middleware of its own, and its look for the same 200 files costs more than most tests."""
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def remember(middleware: Any) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remember)
+        yield
 
 
 ROLES = ["nobody", "owner", "stranger", "queue_owner", "admin", "worker", "other_worker"]
