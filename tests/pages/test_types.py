@@ -50,7 +50,7 @@ def test_a_type_from_form_to_end(visitors: Visitors, world: World, look: str, sc
     done = world.site.client.executable_task_instances.get(uuid).wait_until_finished(0.02, timeout=60)
     assert (done.state, done.arguments) == ("successful", {"word": 5, "count": 4})
     page.get_by_role("link", name=name).first.click()
-    assert page.locator("svg.bars rect.successful").count() == 1
+    page.locator("svg.bars rect.successful").wait_for(state="attached")  # one, once the page is there
     change_and_take_back(page, name)
 
 

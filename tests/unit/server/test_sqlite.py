@@ -16,7 +16,9 @@ from saltant.server.sqlite import base
 @pytest.fixture
 def handler(tmp_path: Path, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectionHandler]:
     """Connections to a database of its own, one a thread."""
-    options = {"transaction_mode": "IMMEDIATE", "timeout": 0.0, "init_command": "PRAGMA journal_mode=WAL"}
+    # Who connects may wait for others who do; who writes may not.
+    commands = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=0"
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 30.0, "init_command": commands}
     made = ConnectionHandler(
         {"default": {"ENGINE": "saltant.server.sqlite", "NAME": tmp_path / "x.sqlite3", "OPTIONS": options}}
     )
