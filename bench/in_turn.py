@@ -5,19 +5,17 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests start the same services
 
 from tests.services import PostgreSQL
 
 FEW, MANY = 1_000, 1_000_000
-
-Round = Callable[[], dict[str, float]]
-"""Takes the time of everything once: seconds by names."""
 
 
 def compare(script: str, folder: str, what: str, rounds: int) -> None:
@@ -35,10 +33,16 @@ def compare(script: str, folder: str, what: str, rounds: int) -> None:
         print(f"{name:<42}{small * 1e3:>9.2f} ms{big * 1e3:>9.2f} ms{big / small:>8.2f}")
 
 
-def answer(take: Round) -> None:
-    """Take the times of a round whenever the other process asks for it."""
+def answer(actions: Mapping[str, Callable[[], object]]) -> None:
+    """Take the time of each action once, in seconds, whenever the other process asks for it."""
     for _ in sys.stdin:
-        print(json.dumps(take()), flush=True)
+        print(json.dumps({name: _seconds(action) for name, action in actions.items()}), flush=True)
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
 
 
 def _next_of(process: subprocess.Popen[str]) -> dict[str, float]:
@@ -55,7 +59,7 @@ def _next_of(process: subprocess.Popen[str]) -> dict[str, float]:
 @contextmanager
 def _running(script: str, database_url: str, rows: int, folder: str) -> Iterator[subprocess.Popen[str]]:
     """A process of its own: Django knows one database."""
-    environ: dict[str, Any] = {
+    environ = {
         **os.environ,
         "SALTANT_DATABASE_URL": database_url,
         "SALTANT_HOME": folder,

@@ -59,22 +59,6 @@ class Cast:
         return client
 
 
-@pytest.fixture(scope="session", autouse=True)
-def static_files_are_looked_for_once() -> Iterator[None]:
-    """Each client has middleware of its own, and its look for the same 200 files costs more than most tests."""
-    look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
-
-    def remember(middleware: Any) -> None:
-        if not found:
-            look(middleware)
-            found.update(middleware.files)
-        middleware.files.update(found)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remember)
-        yield
-
-
 ROLES = ["nobody", "owner", "stranger", "queue_owner", "admin", "worker", "other_worker"]
 """Who the cast is made of."""
 
@@ -154,3 +138,19 @@ def cast(world: World) -> Cast:
 def owner(cast: Cast) -> Client:
     """The client that most tests use."""
     return cast.owner
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_for_once() -> Iterator[None]:
+    """Each client has middleware of its own, and its look for the same 200 files costs more than most tests."""
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def remember(middleware: Any) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remember)
+        yield
